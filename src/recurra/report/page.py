@@ -1,0 +1,132 @@
+"""One self-contained HTML page: sections, text, tables and figures, with nothing fetched from a network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+
+# Whatever the page may hold, a browser fetches nothing for it.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+class Page:
+    """A report that is written from top to bottom; every text is escaped, only figures are markup.
+
+    `bundle` is the folder that commands on the page name.
+    """
+
+    def __init__(self, title: str, lead: str = "", bundle: str = "runs/model") -> None:
+        self.title = title
+        self.lead = lead
+        self.bundle = bundle
+        self._sections: list[str] = []
+        self._body: list[str] = []
+        self._figures = 0
+        self._footer = ""
+
+    def section(self, title: str) -> None:
+        """Begin a section; it is listed at the head of the page."""
+        self._sections.append(title)
+        self._body.append(f'<h2 id="section-{len(self._sections)}">{escape(title)}</h2>')
+
+    def heading(self, title: str) -> None:
+        """Begin a part of a section."""
+        self._body.append(f"<h3>{escape(title)}</h3>")
+
+    def text(self, *paragraphs: str) -> None:
+        """Add paragraphs."""
+        self._body += [f"<p>{escape(paragraph)}</p>" for paragraph in paragraphs]
+
+    def note(self, *paragraphs: str, kind: str = "plain") -> None:
+        """Add paragraphs that stand out; `kind` is "plain", "good" or "bad"."""
+        inside = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in paragraphs)
+        self._body.append(f'<div class="note {escape(kind)}">{inside}</div>')
+
+    def lines(self, lines: Sequence[str]) -> None:
+        """Add a list, one item a line."""
+        items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+        self._body.append(f'<ul class="lines">{items}</ul>')
+
+    def code(self, text: str) -> None:
+        """Add a command or a script; one click selects the whole of it."""
+        self._body.append(f'<pre tabindex="0">{escape(text)}</pre>')
+
+    def table(
+        self,
+        header: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        *,
+        caption: str = "",
+        best: Collection[tuple[int, int]] = (),
+        ours: Collection[int] = (),
+        words: bool = False,
+    ) -> None:
+        """Add a table whose first column heads its rows.
+
+        `best` holds (row, column) of cells to mark, `ours` rows to shade; `words` aligns to the left and wraps.
+        """
+        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
+        body = []
+        for i, row in enumerate(rows):
+            cells = [f'<th scope="row">{escape(row[0])}</th>']
+            for j, cell in enumerate(row[1:], start=1):
+                mark = ' class="best"' if (i, j) in best else ""
+                cells.append(f"<td{mark}>{escape(cell)}</td>")
+            shade = ' class="ours"' if i in ours else ""
+            body.append(f"<tr{shade}>{''.join(cells)}</tr>")
+        kind = ' class="words"' if words else ""
+        told = f"<caption>{escape(caption)}</caption>" if caption else ""
+        self._body.append(
+            f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption or header[0])}"><table{kind}>'
+            f"{told}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+        )
+
+    def figure(self, svg: str, *, alt: str, caption: str = "", wide: bool = False) -> None:
+        """Add a figure; `svg` is markup as `recurra.report.figures` makes it, `alt` says what can be seen.
+
+        A `wide` figure keeps its size on a narrow screen and can be moved sideways.
+        """
+        self._figures += 1
+        told = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+        scroll = ' class="wide" tabindex="0"' if wide else ""
+        self._body.append(f"<figure{scroll}>{_inline(svg, f'f{self._figures}', alt)}{told}</figure>")
+
+    def footer(self, text: str) -> None:
+        """Set the last line of the page."""
+        self._footer = f"<footer>{escape(text)}</footer>"
+
+    def html(self) -> str:
+        """The whole page."""
+        style = files("recurra.report").joinpath("style.css").read_text(encoding="utf-8")
+        links = "".join(
+            f'<li><a href="#section-{i}">{escape(name)}</a></li>'
+            for i, name in enumerate(self._sections, start=1)
+        )
+        nav = f'<nav aria-label="Sections"><ul>{links}</ul></nav>' if len(self._sections) > 1 else ""
+        lead = f'<p class="lead">{escape(self.lead)}</p>' if self.lead else ""
+        return (
+            '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+            f"<title>{escape(self.title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
+            f"<header><h1>{escape(self.title)}</h1>{lead}{nav}</header>\n<main>\n"
+            + "\n".join(self._body)
+            + f"\n</main>\n{self._footer}\n</body>\n</html>\n"
+        )
+
+    def write(self, path: str | Path) -> None:
+        """Write the page as one UTF-8 file."""
+        Path(path).write_text(self.html(), encoding="utf-8", newline="\n")
+
+
+def _inline(svg: str, prefix: str, alt: str) -> str:
+    """Make an SVG document fit to stand inside a page: no prolog, ids of its own, a text instead of a picture."""
+    svg = svg[svg.index("<svg") :].strip()
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', svg)
+    svg = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', svg)
+    svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", svg)
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    return svg.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1)
