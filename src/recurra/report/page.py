@@ -66,7 +66,7 @@ class Page:
     ) -> None:
         """Add a table whose first column heads its rows.
 
-        `best` holds (row, column) of cells to mark, `ours` rows to shade; `words` aligns to the left and wraps.
+        `best` holds (row, column) of cells to mark, `ours` rows to shade; `words` aligns left and wraps.
         """
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
         body = []
@@ -80,8 +80,8 @@ class Page:
         kind = ' class="words"' if words else ""
         told = f"<caption>{escape(caption)}</caption>" if caption else ""
         self._body.append(
-            f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption or header[0])}"><table{kind}>'
-            f"{told}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+            f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption or header[0])}">'
+            f"<table{kind}>{told}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
         )
 
     def figure(self, svg: str, *, alt: str, caption: str = "", wide: bool = False) -> None:
@@ -123,7 +123,7 @@ class Page:
 
 
 def _inline(svg: str, prefix: str, alt: str) -> str:
-    """Make an SVG document fit to stand inside a page: no prolog, ids of its own, a text instead of a picture."""
+    """Make an SVG document fit to stand inside a page: no prolog, ids of its own, a text for it."""
     svg = svg[svg.index("<svg") :].strip()
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', svg)
     svg = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', svg)
