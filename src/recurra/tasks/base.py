@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
-import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor, nn
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from recurra.report.page import Page
+if TYPE_CHECKING:  # so that the command line can show a task's options without loading torch
+    import polars as pl
+    from torch import Tensor, nn
+
+    from recurra.report.page import Page
 
 Source = Any  # a path, several paths, or a frame (pandas, polars, pyarrow)
+
+SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def seconds(value: object) -> object:
+    """`"90"`, `"90s"`, `"10m"` or `"1.5h"` as seconds; anything else is left to the field's own check."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([smh]?)\s*", value) if isinstance(value, str) else None
+    return float(found[1]) * SECONDS[found[2]] if found else value
 
 
 class TaskConfig(BaseModel):
@@ -20,9 +31,13 @@ class TaskConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    seed: int = Field(0, ge=0, description="Seed of everything random; same seed, same model.")
-    time_budget: float = Field(
-        600.0, gt=0, description="Seconds that fitting may take on this machine, reading and evaluating aside."
+    seed: int = Field(0, ge=0, lt=2**32, description="Seed of everything random; same seed, same model.")
+    time_budget: Annotated[float, BeforeValidator(seconds)] = Field(
+        600.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Time that training may take on this machine, as 90s, 10m or 1h; reading and "
+        "evaluating come on top.",
     )
 
 
@@ -34,7 +49,7 @@ class Plan:
     learning_rate: float
     validate_every: int
     warmup: int = 0
-    weight_decay: float = 0.0
+    weight_decay: float = 0.0  # of matrices; vectors (biases, gains) are not decayed
     clip: float = 1.0  # gradient norm
     ema: float | None = None  # decay of the averaged weights that validation and the bundle use
     patience: int = 10  # validations without a new best before stopping
@@ -43,9 +58,17 @@ class Plan:
 class Data(Protocol):
     """What `Task.read` returns: splits, and what was found in the files."""
 
-    schema: BaseModel  # all that is needed to read other files the same way; kept in the bundle
-    found: Sequence[str]  # one line each, printed before training
-    sha256: str  # of the content that was read
+    @property
+    def schema(self) -> BaseModel:
+        """All that is needed to read other files the same way; kept in the bundle."""
+
+    @property
+    def found(self) -> Sequence[str]:
+        """One line each, printed before training."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the content that was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +90,18 @@ class Evaluation:
 
 
 class Task(Protocol):
-    """One kind of problem. An instance carries no state; it lives in `TASKS`."""
+    """One kind of problem. An instance carries no state; tasks/__init__.py lists the classes in `TASKS`."""
 
     name: str
     summary: str  # one sentence for the command line
-    Config: type[TaskConfig]
-    Schema: type[BaseModel]
+    Config: type[Any]  # a TaskConfig
+    Schema: type[Any]  # a pydantic model
 
-    def read(self, config: Any, source: Source) -> Any:
-        """Read and split the files. Raises DataError with file, row and column."""
+    def read(self, config: Any, source: Source, schema: Any = None) -> Any:
+        """Read and split the files. Raises DataError with file, row and column.
+
+        With a schema (`Bundle.evaluate`) its roles and encodings hold, and every answer in the files is test data.
+        """
 
     def build(self, config: Any, schema: Any) -> nn.Module:
         """A fresh model; its initial weights depend on torch's seed alone."""
@@ -84,13 +110,20 @@ class Task(Protocol):
         """Steps, rates and intervals for the training loop."""
 
     def epoch(self, config: Any, data: Any, epoch: int) -> Sequence[Any]:
-        """Keys of the epoch's batches in order, from (config.seed, epoch) alone."""
+        """Keys of the epoch's batches in order, from (config.seed, epoch) alone.
+
+        A key that can be sliced (an array or list of example numbers) is shared out among several processes:
+        each takes `key[rank::processes]`, so the batch stays what the plan made it.
+        """
 
     def batch(self, data: Any, key: Any) -> Any:
         """The tensors of one batch (a tensor, or dicts, tuples, lists of them)."""
 
     def loss(self, model: nn.Module, batch: Any, carry: Any) -> tuple[Tensor, Any]:
-        """Mean loss of the batch; `carry` is state handed to the next batch (truncated BPTT), None at first."""
+        """Mean loss of the batch; `carry` is state handed to the next batch (truncated BPTT).
+
+        It is None at the start of each epoch and comes back detached; dicts, lists, tuples of tensors and numbers.
+        """
 
     def validate(self, model: nn.Module, data: Any) -> float:
         """The loss on the validation part that early stopping watches; lower is better."""

@@ -1,0 +1,43 @@
+"""The tasks that `fit` knows, one line each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+from recurra.errors import ConfigError
+
+if TYPE_CHECKING:
+    from recurra.tasks.base import Task, TaskConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a task lives: `<package>.config` holds its `Config` and loads no torch, `<package>.task` the class."""
+
+    package: str
+    task: str
+    summary: str
+
+    def config(self) -> type[TaskConfig]:
+        """The task's options."""
+        return cast("type[TaskConfig]", import_module(f"{self.package}.config").Config)
+
+    def load(self) -> Task:
+        """The task itself."""
+        return cast("Task", getattr(import_module(f"{self.package}.task"), self.task)())
+
+
+TASKS = {
+    "forecast": Entry("recurra.tasks.forecast", "Forecast", "Values over time: what comes next, and how surely."),
+}
+
+
+def find(task: str | Task) -> Task:
+    """The task of that name, or the one given. Raises ConfigError where there is none of that name."""
+    if not isinstance(task, str):
+        return task
+    if task not in TASKS:
+        raise ConfigError(f"expected a task among {', '.join(TASKS)}, got {task!r}. Name one of these.")
+    return TASKS[task].load()
