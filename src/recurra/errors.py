@@ -6,6 +6,7 @@
     ├── EngineError        a forced engine that cannot run the request
     ├── TrainingError      training cannot go on (a loss that is not finite, no room in the time budget)
     ├── CheckpointError    a checkpoint that is missing, damaged or belongs to another run
+    ├── Stopped            a signal ended training, which was saved first
     └── BundleError        a bundle that is missing, damaged, foreign or from a newer format
 
 A message reads: <what was expected, with numbers>, got <value>. <One action that fixes it.>
@@ -59,3 +60,14 @@ class CheckpointError(RecurraError):
 
 class BundleError(RecurraError):
     """A bundle that is missing, damaged, foreign or from a newer format."""
+
+
+class Stopped(RecurraError):
+    """A signal ended training, which was saved first; `--resume` goes on.
+
+    signal: its number; the command line exits with 128 + that, as shells do.
+    """
+
+    def __init__(self, message: str, signal: int) -> None:
+        self.signal = signal
+        super().__init__(message)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where a task lives: `<package>.config` holds its `Config` and loads no torch, `<package>.task` the class."""
+    """Where a task lives: its class in `<package>.task`, and `<class>Config` in `<package>.config`, without torch."""
 
     package: str
     task: str
@@ -22,7 +22,9 @@ class Entry:
 
     def config(self) -> type[TaskConfig]:
         """The task's options."""
-        return cast("type[TaskConfig]", import_module(f"{self.package}.config").Config)
+        return cast(
+            "type[TaskConfig]", getattr(import_module(f"{self.package}.config"), f"{self.task}Config")
+        )
 
     def load(self) -> Task:
         """The task itself."""
@@ -30,7 +32,9 @@ class Entry:
 
 
 TASKS = {
-    "forecast": Entry("recurra.tasks.forecast", "Forecast", "Values over time: what comes next, and how surely."),
+    "forecast": Entry(
+        "recurra.tasks.forecast", "Forecast", "Values over time: what comes next, and how surely."
+    ),
 }
 
 

@@ -1,0 +1,154 @@
+"""A trained model on disk: a folder that says all about itself and runs nothing when it is loaded."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import safetensors.torch
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from torch import nn
+
+import recurra
+from recurra import sealed, tasks
+from recurra.errors import BundleError, ConfigError
+from recurra.tasks.base import Evaluation, Source, Task
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FORMAT = 1
+RECORD, WEIGHTS, REPORT, LOG, CHECKPOINT = (
+    "bundle.json",
+    "weights.safetensors",
+    "report.html",
+    "log.jsonl",
+    "checkpoint",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A task's model with the options and the schema that it was fitted with."""
+
+    path: Path
+    task: Task
+    config: Any
+    schema: Any
+    model: nn.Module
+    record: Mapping[str, Any]  # bundle.json
+
+    def evaluate(self, source: Source) -> Evaluation:
+        """Metrics beside the baselines on other files, read as the ones that it was fitted on."""
+        data = self.task.read(self.config, source, self.schema)
+        with torch.no_grad():
+            return self.task.evaluate(self.model, self.config, data)
+
+    def predict(self, source: Source) -> pl.DataFrame:
+        """Answers for other files, read as the ones that it was fitted on."""
+        with torch.no_grad():
+            return self.task.predict(self.model, self.config, self.schema, source)
+
+
+def save(
+    folder: Path, task: Task, config: Any, data: Any, model: nn.Module, evaluation: Evaluation, report: str
+) -> None:
+    """Write the bundle into a folder that has the log; bundle.json comes last and makes it one."""
+    weights = {name: tensor.detach().contiguous().clone() for name, tensor in model.state_dict().items()}
+    files = {
+        WEIGHTS: sealed.write(folder / WEIGHTS, safetensors.torch.save(weights)),
+        REPORT: sealed.write(folder / REPORT, report.encode()),
+        LOG: sealed.sha256((folder / LOG).read_bytes()),
+    }
+    record = {
+        "format": FORMAT,
+        "task": task.name,
+        "config": config.model_dump(mode="json"),
+        "schema": data.schema.model_dump(mode="json"),
+        "data": data.sha256,
+        "found": list(data.found),
+        "scores": [
+            {"method": score.method, "metrics": _finite(score.metrics)} for score in evaluation.scores
+        ],
+        "words": list(evaluation.words),
+        "signature": evaluation.signature,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "versions": {
+            "recurra": recurra.__version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+        "files": files,
+    }
+    sealed.write(folder / RECORD, sealed.seal(record))
+
+
+def load(path: str | os.PathLike[str], task: Task | None = None) -> Bundle:
+    """Read a bundle; nothing in it is executed. A task that is not recurra's own must be given.
+
+    Raises BundleError when it is missing, damaged, foreign or from a newer version.
+    """
+    folder = Path(path)
+    record = read_record(folder)
+    try:
+        task = task or tasks.find(record["task"])
+        if task.name != record["task"]:
+            raise BundleError(
+                f"expected a bundle of the task {task.name!r} at {folder}, got {record['task']!r}. Load it with that task."
+            )
+        config = task.Config.model_validate(record["config"])
+        schema = task.Schema.model_validate(record["schema"])
+        content = {name: (folder / name).read_bytes() for name in (WEIGHTS, REPORT, LOG)}
+        for name, found in content.items():
+            if sealed.sha256(found) != record["files"][name]:
+                raise _refused(folder, f"damaged: {name} does not match its sha256", WHOLE)
+        with torch.random.fork_rng(devices=[]):
+            model = task.build(config, schema)
+        model.load_state_dict(safetensors.torch.load(content[WEIGHTS]))
+    except OSError as error:
+        name = Path(str(error.filename)).name
+        raise _refused(folder, f"damaged: {name} cannot be read ({error.strerror})", WHOLE) from error
+    except ConfigError as error:
+        raise BundleError(
+            f"{folder} is a bundle of a task that this version does not know: {error}"
+        ) from error
+    except (ValidationError, SafetensorError, RuntimeError, KeyError, TypeError) as error:
+        line = str(error).strip().splitlines()[0]
+        raise _refused(folder, f"written by another version: {line}", UPGRADE) from error
+    return Bundle(folder, task, config, schema, model.eval(), record)
+
+
+WHOLE = "Copy the whole folder again, or fit once more."
+UPGRADE = "Load it with the version of recurra that wrote it, or a newer one."
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """bundle.json, checked. Raises BundleError."""
+    try:
+        return sealed.unseal((folder / RECORD).read_bytes(), FORMAT)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if (folder / CHECKPOINT).is_dir():
+            what, then = "an unfinished run", "Finish it with the same `recurra fit` and --resume."
+        else:
+            there = f"no {RECORD} in it" if folder.is_dir() else "no such folder"
+            what, then = there, "Name a folder that `recurra fit` has written."
+        raise BundleError(f"expected a bundle at {folder}, got {what}. {then}") from error
+    except OSError as error:
+        raise BundleError(f"expected to read {folder / RECORD}, got {error.strerror}. {WHOLE}") from error
+    except sealed.BrokenSeal as error:
+        raise _refused(folder / RECORD, str(error), UPGRADE if "newer" in str(error) else WHOLE) from error
+
+
+def _refused(path: Path, what: str, then: str) -> BundleError:
+    return BundleError(f"expected a whole bundle, got {path}, which is {what}. {then}")
+
+
+def _finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: float(value) if math.isfinite(value) else None for name, value in metrics.items()}
