@@ -1,0 +1,171 @@
+"""What RNN, GRU and LSTM have in common: torch.nn's inputs, outputs and checks around an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
+
+import torch
+from torch import _VF, Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from recurra.cells import Cell, State, Weights
+from recurra.engines import Request, choose, transformed
+from recurra.nn.ragged import checked_lengths, checked_reset
+
+
+class Recurrent(torch.nn.RNNBase):
+    """A layer of torch.nn whose steps are run by an engine of Recurra's."""
+
+    peephole: bool = False  # LSTM's option; here, so that a torch.nn layer's class can be swapped for ours
+
+    @property
+    def cell(self) -> Cell:
+        """The recurrence, with this layer's options."""
+        raise NotImplementedError
+
+    def request(self) -> Request:
+        """All that the choice of this layer's engine looks at."""
+        weight = cast(Tensor, self._flat_weights[0])
+        return Request(
+            cell=self.cell,
+            input_size=self.input_size,
+            hidden_size=self.hidden_size,
+            num_layers=self.num_layers,
+            bidirectional=self.bidirectional,
+            bias=self.bias,
+            proj_size=self.proj_size,
+            dtype=weight.dtype,
+            device=weight.device,
+            transformed=transformed(),
+        )
+
+    def forward(
+        self,
+        input: Tensor | PackedSequence,
+        state: Any = None,
+        *,
+        lengths: Any = None,
+        reset: Any = None,
+        hx: Any = None,
+    ) -> Any:
+        """Run the layer over time. T steps, B rows, D directions, L layers, R outputs (H, or proj_size).
+
+        input    (T, B, I); (B, T, I) with batch_first; (T, I) without a batch; or a PackedSequence
+        state    h (L·D, B, R), LSTM's (h, c) with c (L·D, B, H); default: zeros. Also under torch's name, hx
+        lengths  (B,) integers, 0 … T: the steps in each row; default: all T. A number without a batch
+        reset    (B, T) bool, (T,) without a batch: nothing passes between steps t - 1 and t; a forward
+                 direction begins step t from a zero state, a reverse direction step t - 1. Rows come first
+                 whatever batch_first is
+        Returns y, like the input with D·R features, zero beyond a row's length, and the state after each
+        row's last step (in a reverse direction: step 0).
+
+        Raises what torch.nn raises, in its words; for lengths and reset: TypeError for the wrong type,
+        RuntimeError for the wrong shape, ValueError for lengths outside 0 … T.
+        """
+        if hx is not None:
+            if state is not None:
+                raise TypeError("Expected one initial state, got state and hx. Give one of them.")
+            state = hx
+        self._update_flat_weights()
+        if isinstance(input, PackedSequence):
+            return self._forward_packed(input, state, lengths, reset)
+        self._check_dims(input, state)
+
+        batch = 0 if self.batch_first else 1
+        batched = input.dim() == 3
+        x = input if batched else input.unsqueeze(batch)
+        rows = x.size(batch)
+        if state is None:
+            state = self._zeros(x, rows)
+        elif not batched:
+            state = self._bare(s.unsqueeze(1) for s in self._tuple(state))
+        self.check_forward_args(x, state, None)
+
+        x = x.transpose(0, 1) if self.batch_first else x
+        given = rows if batched else None
+        lengths = None if lengths is None else checked_lengths(lengths, rows=given, steps=len(x))
+        reset = None if reset is None else checked_reset(reset, rows=given, steps=len(x))
+        y, new = self._run(x, self._tuple(state), lengths, reset)
+        y = y.transpose(0, 1) if self.batch_first else y
+        if batched:
+            return y, self._bare(new)
+        return y.squeeze(batch), self._bare(s.squeeze(1) for s in new)
+
+    def _forward_packed(
+        self, packed: PackedSequence, state: Any, lengths: Any, reset: Any
+    ) -> tuple[PackedSequence, Any]:
+        if lengths is not None:
+            raise ValueError(
+                "Expected one kind of lengths, got lengths and a PackedSequence. Give one of them."
+            )
+        data, batch_sizes, to_sorted, to_given = packed
+        rows, steps = int(batch_sizes[0]), len(batch_sizes)
+        state = self._zeros(data, rows) if state is None else self.permute_hidden(state, to_sorted)
+        self.check_forward_args(data, state, batch_sizes)
+        if reset is not None:
+            reset = checked_reset(reset, rows=rows, steps=steps)
+            reset = reset if to_sorted is None else reset.index_select(1, to_sorted)
+
+        x, sizes = _VF._pad_packed_sequence(data, batch_sizes, False, 0.0, steps)
+        y, new = self._run(x, self._tuple(state), sizes, reset)
+        y, _ = _VF._pack_padded_sequence(y, sizes, False)
+        new = self.permute_hidden(self._bare(new), to_given)
+        return PackedSequence(y, batch_sizes, to_sorted, to_given), new
+
+    def _run(
+        self, x: Tensor, state: State, lengths: Tensor | None, reset: Tensor | None
+    ) -> tuple[Tensor, State]:
+        if not len(x):
+            raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
+        request = self.request()
+        return choose(request).run(
+            request,
+            x,
+            state,
+            list(self._weights()),
+            lengths=lengths,
+            reset=reset,
+            dropout=self.dropout,
+            training=self.training,
+        )
+
+    def _weights(self) -> Iterator[Weights]:
+        flat: Iterator[Any] = iter(self._flat_weights)
+        for _ in self._all_weights:
+            yield Weights(
+                ih=next(flat),
+                hh=next(flat),
+                b_ih=next(flat) if self.bias else None,
+                b_hh=next(flat) if self.bias else None,
+                hr=next(flat) if self.proj_size else None,
+                peephole=next(flat) if self.peephole else None,
+            )
+
+    def _zeros(self, x: Tensor, rows: int) -> Any:
+        layers = self.num_layers * (2 if self.bidirectional else 1)
+        widths = {"h": self.proj_size or self.hidden_size, "c": self.hidden_size}
+        return self._bare(x.new_zeros(layers, rows, widths[name]) for name in self.cell.states)
+
+    def _tuple(self, state: Any) -> State:
+        """A state as the engines take it, from torch.nn's form."""
+        return (state,) if len(self.cell.states) == 1 else tuple(state)
+
+    def _bare(self, state: Iterable[Tensor]) -> Any:
+        """A state in torch.nn's form, where a lone h is no tuple."""
+        state = tuple(state)
+        return state[0] if len(state) == 1 else state
+
+    def _check_dims(self, input: Tensor, state: Any) -> None:
+        """The checks that torch.nn makes inside its forward functions, in its words."""
+        if input.dim() not in (2, 3):
+            tensor = " tensor" if self.mode.startswith("RNN") else ""
+            kind = self.mode.partition("_")[0]
+            raise ValueError(f"{kind}: Expected input to be 2D or 3D, got {input.dim()}D{tensor} instead")
+        dims = [] if state is None else [s.dim() for s in self._tuple(state)]
+        if any(d != input.dim() for d in dims):
+            which = f"For {'batched' if input.dim() == 3 else 'unbatched'} {input.dim()}-D input"
+            if len(dims) == 1:
+                raise RuntimeError(f"{which}, hx should also be {input.dim()}-D but got {dims[0]}-D tensor")
+            got = ", ".join(f"{d}-D" for d in dims)
+            raise RuntimeError(f"{which}, hx and cx should also be {input.dim()}-D but got ({got}) tensors")

@@ -1,0 +1,21 @@
+"""The simple recurrent layer."""
+
+from __future__ import annotations
+
+import torch
+
+from recurra import cells
+from recurra.cells import Cell
+from recurra.nn.recurrent import Recurrent
+
+
+class RNN(Recurrent, torch.nn.RNN):  # type: ignore[misc]  # more keywords than torch's
+    """torch.nn.RNN, with `lengths` and `reset` in `forward`; takes the same arguments.
+
+    RNN(input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False, dropout=0.0,
+    bidirectional=False, device=None, dtype=None). Equations: recurra.cells.RNN.
+    """
+
+    @property
+    def cell(self) -> Cell:
+        return cells.RNN(self.nonlinearity)
