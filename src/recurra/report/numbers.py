@@ -11,11 +11,13 @@ def number(value: float) -> str:
         return "–"
     size = abs(value)
     if size >= 1e15:
-        return f"{value:.3e}"
-    if size >= 1000:
-        return f"{value:,.0f}"
-    digits = 1 if size >= 100 else 2 if size >= 10 else 3 if size >= 0.1 else None
-    return f"{value:.3g}" if digits is None else f"{value:.{digits}f}"
+        text = f"{size:.3e}"
+    elif size >= 1000:
+        text = f"{size:,.0f}"
+    else:
+        digits = 1 if size >= 100 else 2 if size >= 10 else 3 if size >= 0.1 else None
+        text = f"{size:.3g}" if digits is None else f"{size:.{digits}f}"
+    return f"−{text}" if value < 0 else text
 
 
 def percent(share: float) -> str:

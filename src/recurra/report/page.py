@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 
 # Whatever the page may hold, a browser fetches nothing for it.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """SVG markup as `recurra.report.figures` makes it, what can be seen on it, and what to say below it."""
+
+    svg: str
+    alt: str
+    caption: str = ""
 
 
 class Page:
@@ -78,21 +88,25 @@ class Page:
             shade = ' class="ours"' if i in ours else ""
             body.append(f"<tr{shade}>{''.join(cells)}</tr>")
         kind = ' class="words"' if words else ""
-        told = f"<caption>{escape(caption)}</caption>" if caption else ""
+        told = f"<caption><span>{escape(caption)}</span></caption>" if caption else ""
         self._body.append(
             f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption or header[0])}">'
             f"<table{kind}>{told}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
         )
 
-    def figure(self, svg: str, *, alt: str, caption: str = "", wide: bool = False) -> None:
-        """Add a figure; `svg` is markup as `recurra.report.figures` makes it, `alt` says what can be seen.
+    def figure(self, figure: Figure, *, wide: bool = False) -> None:
+        """Add a figure; a `wide` one keeps its size on a narrow screen and can be moved sideways."""
+        self._body.append(self._framed(figure, ' class="wide" tabindex="0"' if wide else ""))
 
-        A `wide` figure keeps its size on a narrow screen and can be moved sideways.
-        """
+    def gallery(self, figures: Sequence[Figure]) -> None:
+        """Add figures side by side, as many in a row as there is room for."""
+        inside = "".join(self._framed(figure) for figure in figures)
+        self._body.append(f'<div class="gallery">{inside}</div>')
+
+    def _framed(self, figure: Figure, attributes: str = "") -> str:
         self._figures += 1
-        told = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-        scroll = ' class="wide" tabindex="0"' if wide else ""
-        self._body.append(f"<figure{scroll}>{_inline(svg, f'f{self._figures}', alt)}{told}</figure>")
+        told = f"<figcaption>{escape(figure.caption)}</figcaption>" if figure.caption else ""
+        return f"<figure{attributes}>{_inline(figure.svg, f'f{self._figures}', figure.alt)}{told}</figure>"
 
     def footer(self, text: str) -> None:
         """Set the last line of the page."""
@@ -128,5 +142,6 @@ def _inline(svg: str, prefix: str, alt: str) -> str:
     svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', svg)
     svg = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', svg)
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", svg)
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    # The page's style sheet says what matplotlib's, which would reach out of the figure, says.
+    svg = re.sub(r"\s*<(metadata|style)\b.*?</\1>", "", svg, flags=re.DOTALL)
     return svg.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}"', 1)

@@ -18,7 +18,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 NAMES = ("ETS", "Theta")
 # Steps of history that a fit sees: more changes little, as both methods forget, and takes time.
-HISTORY = 1500
+HISTORY = 1000
 # Fewer known values than this are not worth a fit.
 SHORTEST = 4
 # Seconds that both fits take per step of history, and per step and period: measured with statsforecast 2.1

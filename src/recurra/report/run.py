@@ -1,0 +1,102 @@
+"""The sections that the report of every task has: how training went, the options, how to use the bundle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from recurra.report import figures
+from recurra.report.numbers import number
+from recurra.report.page import Figure, Page
+
+Record = Mapping[str, Any]
+# Points that a curve of training losses is averaged into.
+CURVE_POINTS = 120
+
+
+def read_log(folder: str | Path) -> list[Record]:
+    """The records of a run's log.jsonl; none where there is no log."""
+    path = Path(folder) / "log.jsonl"
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+
+
+def training(page: Page, records: Sequence[Record]) -> None:
+    """Add a section with the learning curves, if the log holds any."""
+    losses = _curve(records, "loss")
+    valid = _curve(records, "valid")
+    if not len(losses[0]) and not len(valid[0]):
+        return
+    page.section("How training went")
+    told = f"Training ended after {int(max(r.get('step', 0) for r in records)):,} steps."
+    if len(valid[0]):
+        best = int(np.argmin(valid[1]))
+        told += (
+            f" The validation loss was lowest, {number(valid[1][best])}, at step {int(valid[0][best]):,}; "
+            "the bundle holds the weights of that step."
+        )
+    page.text(told)
+    if figures.missing() is None:
+        page.gallery([_learning_curves(losses, valid, told)])
+
+
+def _curve(records: Sequence[Record], name: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    found = [(r["step"], r[name]) for r in records if r.get(name) is not None and "step" in r]
+    steps, values = zip(*found, strict=True) if found else ((), ())
+    return np.array(steps, dtype=np.float64), np.array(values, dtype=np.float64)
+
+
+def _learning_curves(losses: Any, valid: Any, told: str) -> Figure:
+    with figures.drawing() as drawn:
+        axes = drawn.axes
+        if len(losses[0]):
+            pieces = min(CURVE_POINTS, len(losses[0]))
+            mean = [[part.mean() for part in np.array_split(side, pieces)] for side in losses]
+            axes.plot(*mean, color=figures.COLOURS["quiet"], linewidth=1, label="training")
+        if len(valid[0]):
+            axes.plot(*valid, color=figures.COLOURS["model"], marker="o", markersize=2.5, label="validation")
+            best = int(np.argmin(valid[1]))
+            axes.plot(
+                valid[0][best],
+                valid[1][best],
+                "o",
+                markersize=8,
+                fillstyle="none",
+                color=figures.COLOURS["model"],
+            )
+        axes.set_xlabel("step")
+        axes.set_title("Loss")
+        axes.legend()
+    return Figure(
+        drawn.svg, f"Training and validation loss by step. {told}", "The circle marks the step kept."
+    )
+
+
+def options(page: Page, config: BaseModel) -> None:
+    """Add a section with every option, those first that were given."""
+    given = config.model_fields_set
+    names = sorted(type(config).model_fields, key=lambda name: name not in given)
+    rows = [
+        (
+            f"--{name.replace('_', '-')}",
+            _shown(getattr(config, name)) + ("" if name in given else " (default)"),
+            type(config).model_fields[name].description or "",
+        )
+        for name in names
+    ]
+    page.section("Options")
+    page.table(("Option", "Value", "What it is"), rows, words=True)
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "found in the data"
+    if isinstance(value, tuple | list):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)
