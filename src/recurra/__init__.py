@@ -1,8 +1,8 @@
 """Recurrent neural networks for sequences: fast layers for PyTorch, and one command from files to a model.
 
-    model = recurra.nn.GRU(64, 128, batch_first=True)            # torch.nn's, and more
-    bundle = recurra.fit("forecast", "load.csv", target="load", horizon=24, out="runs/load")
-    recurra.load("runs/load").predict("recent.csv")
+model = recurra.nn.GRU(64, 128, batch_first=True)            # torch.nn's, and more
+bundle = recurra.fit("forecast", "load.csv", target="load", horizon=24, out="runs/load")
+recurra.load("runs/load").predict("recent.csv")
 """
 
 from importlib import import_module

@@ -57,7 +57,7 @@ class Bundle:
             return self.task.predict(self.model, self.config, self.schema, source)
 
 
-def save(
+def save(  # noqa: PLR0917
     folder: Path, task: Task, config: Any, data: Any, model: nn.Module, evaluation: Evaluation, report: str
 ) -> None:
     """Write the bundle into a folder that has the log; bundle.json comes last and makes it one."""
@@ -101,7 +101,8 @@ def load(path: str | os.PathLike[str], task: Task | None = None) -> Bundle:
         task = task or tasks.find(record["task"])
         if task.name != record["task"]:
             raise BundleError(
-                f"expected a bundle of the task {task.name!r} at {folder}, got {record['task']!r}. Load it with that task."
+                f"expected a bundle of the task {task.name!r} at {folder}, got {record['task']!r}. "
+                "Load it with that task."
             )
         config = task.Config.model_validate(record["config"])
         schema = task.Schema.model_validate(record["schema"])

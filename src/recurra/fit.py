@@ -108,7 +108,8 @@ def _owned(folder: Path, processes: Peers) -> Iterator[None]:
         yield
     except BlockingIOError as error:
         raise ConfigError(
-            f"expected a folder that no other run uses, got {folder}. Wait for that run or name another with --out."
+            f"expected a folder that no other run uses, got {folder}. "
+            "Wait for that run or name another with --out."
         ) from error
     finally:
         os.close(descriptor)
@@ -117,7 +118,7 @@ def _owned(folder: Path, processes: Peers) -> Iterator[None]:
 
 
 def _prepare(folder: Path, resume: bool, overwrite: bool, processes: Peers) -> bool:
-    """Make sure that the run may write here; whether a finished bundle is to be resumed, which is to return it."""
+    """Make sure that the run may write here; whether what is to be resumed is finished already."""
     from recurra import bundle  # noqa: PLC0415
 
     if processes.first:
@@ -149,9 +150,14 @@ def _same(finished: Bundle, config: Any, data: Any) -> Bundle:
     return finished
 
 
-def _report(task: Task, model: Any, config: Any, data: Any, evaluation: Evaluation, folder: Path) -> str:
+def _report(  # noqa: PLR0917
+    task: Task, model: Any, config: Any, data: Any, evaluation: Evaluation, folder: Path
+) -> str:
+    from recurra.report import run  # noqa: PLC0415
     from recurra.report.page import Page  # noqa: PLC0415
 
-    page = Page(f"{task.name}: {folder.name}", task.summary, str(folder))
+    page = Page(f"{folder.name}: {task.name}", task.summary, str(folder))
     task.report(page, model, config, data, evaluation)
+    run.training(page, run.read_log(folder))
+    run.options(page, config)
     return page.html()

@@ -48,7 +48,7 @@ def sync(folder: Path) -> None:
 
 
 def seal(record: dict[str, Any]) -> bytes:
-    """The record as JSON whose first entry is the sha256 of the rest. Raises ValueError on NaN and infinities."""
+    """The record as JSON whose first entry is the sha256 of the rest; NaN and infinities are a ValueError."""
     text = json.dumps({"seal": _BLANK.decode(), **record}, indent=1, ensure_ascii=False, allow_nan=False)
     content = text.encode() + b"\n"
     return content.replace(_BLANK, sha256(content).encode(), 1)

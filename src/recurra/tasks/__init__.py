@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where a task lives: its class in `<package>.task`, and `<class>Config` in `<package>.config`, without torch."""
+    """Where a task lives: its class in `<package>.task`; `<class>Config` in `<package>.config`, no torch."""
 
     package: str
     task: str

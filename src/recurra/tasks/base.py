@@ -100,7 +100,7 @@ class Task(Protocol):
     def read(self, config: Any, source: Source, schema: Any = None) -> Any:
         """Read and split the files. Raises DataError with file, row and column.
 
-        With a schema (`Bundle.evaluate`) its roles and encodings hold, and every answer in the files is test data.
+        With a schema (`Bundle.evaluate`) its roles and encodings hold, and all of it is test data.
         """
 
     def build(self, config: Any, schema: Any) -> nn.Module:
@@ -122,7 +122,7 @@ class Task(Protocol):
     def loss(self, model: nn.Module, batch: Any, carry: Any) -> tuple[Tensor, Any]:
         """Mean loss of the batch; `carry` is state handed to the next batch (truncated BPTT).
 
-        It is None at the start of each epoch and comes back detached; dicts, lists, tuples of tensors and numbers.
+        It is None at the start of an epoch and comes back detached: dicts, lists, tuples of tensors.
         """
 
     def validate(self, model: nn.Module, data: Any) -> float:

@@ -32,7 +32,7 @@ class Checkpoint:
 
 
 def save(folder: Path, step: int, checkpoint: Checkpoint) -> None:
-    """Write `folder/step-…` and drop all but the newest two. Raises CheckpointError when the disk refuses."""
+    """Write `folder/step-…`, drop all but the newest two. CheckpointError when the disk refuses."""
     final = folder / f"step-{step:09d}"
     temporary = folder / f".{final.name}.tmp"
     tensors = safetensors.torch.save({k: v.contiguous() for k, v in checkpoint.tensors.items()})
@@ -50,8 +50,8 @@ def save(folder: Path, step: int, checkpoint: Checkpoint) -> None:
             _remove(old)
     except OSError as error:
         raise CheckpointError(
-            f"expected to write a checkpoint of {len(tensors) / 1e6:.1f} MB to {folder}, got {error.strerror}. "
-            "Make room or permit writing there and add --resume."
+            f"expected room for a checkpoint of {len(tensors) / 1e6:.1f} MB in {folder}, got {error.strerror}. "
+            "Make room, or permit writing, and add --resume."
         ) from error
 
 
@@ -90,7 +90,7 @@ def read(path: Path) -> Checkpoint:
 
 def random_state() -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The states of the generators of torch, numpy and Python."""
-    kind, keys, position, gauss, cached = np.random.get_state()
+    kind, keys, position, gauss, cached = np.random.get_state()  # noqa: NPY002
     version, internal, normal = random.getstate()
     tensors = {
         "random.torch": torch.get_rng_state(),
@@ -104,7 +104,8 @@ def set_random_state(tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     """Put the generators back to where `random_state` found them."""
     torch.set_rng_state(tensors["random.torch"])
     kind, position, gauss, cached = state["numpy"]
-    np.random.set_state((kind, tensors["random.numpy"].numpy().astype(np.uint32), position, gauss, cached))
+    keys = tensors["random.numpy"].numpy().astype(np.uint32)
+    np.random.set_state((kind, keys, position, gauss, cached))  # noqa: NPY002
     version, normal = state["python"]
     random.setstate((version, tuple(tensors["random.python"].tolist()), normal))
 

@@ -35,7 +35,7 @@ class Peers:
         return self.rank == 0
 
     def share(self, key: Any) -> tuple[Any, int]:
-        """This process's part of a batch, and its weight in the mean. Raises ConfigError for a key with no parts."""
+        """This process's part of a batch, and its weight in the mean. ConfigError where it has no parts."""
         if self.count == 1:
             return key, 1
         if not isinstance(key, list | range | np.ndarray | Tensor):

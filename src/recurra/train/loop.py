@@ -35,7 +35,7 @@ class Loop:
     Stopped after a signal, when the run has been saved.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917
         self, task: Task, config: Any, data: Any, folder: Path, peers: Peers, reporter: Reporter
     ) -> None:
         self.task, self.config, self.data, self.peers, self.reporter = task, config, data, peers, reporter
@@ -89,7 +89,7 @@ class Loop:
                 raise self._stopped(signals.number or signal.SIGTERM)
 
     def _step(self, flags: list[bool]) -> list[bool]:
-        """One batch forward, backward and into the weights; `flags` come back as any process has raised them."""
+        """One batch forward, backward, into the weights; `flags` come back as any process has raised them."""
         state, at = self.state, self.state.at
         key = self._next()
         part, weight = self.peers.share(key)
@@ -197,7 +197,7 @@ class Loop:
         for name, now in {"torch": torch.__version__, "threads": torch.get_num_threads()}.items():
             if saved.state[name] != now:
                 self.reporter.say(
-                    f"this run was started with {name} {saved.state[name]}, now {now}: results may differ in the last bits"
+                    f"started with {name} {saved.state[name]}, now {now}: results may differ in the last bits"
                 )
         if self.state.at.position:
             self.keys = self.task.epoch(self.config, self.data, self.state.at.epoch)
@@ -215,9 +215,9 @@ class Loop:
     def _not_finite(self, key: Any, loss: float, norm: float) -> TrainingError:
         at = self.state.at
         what = f"loss, got {loss}" if not math.isfinite(loss) else f"gradient, got norm {norm}"
-        examples = str(key).replace("\n", " ")
-        examples = examples if len(examples) <= 80 else examples[:77] + "…"
+        batch = " ".join(str(key).split())
+        batch = batch if len(batch) <= 80 else batch[:79] + "…"
         return TrainingError(
-            f"expected a finite {what} at step {at.step}, batch {at.position} of epoch {at.epoch}: {examples}. "
-            f"Look at these examples or lower the learning rate; the last checkpoint in {self.checkpoints} is whole."
+            f"expected a finite {what} at step {at.step}, batch {at.position} of epoch {at.epoch}: {batch}. "
+            f"Look at that batch or lower the learning rate; the last good state is in {self.checkpoints}."
         )

@@ -11,7 +11,7 @@ CAUGHT = (signal.SIGINT, signal.SIGTERM)
 
 
 class Signals:
-    """Remembers the first signal; a second one interrupts at once. Outside the main thread it does nothing."""
+    """Remembers the first signal; a second interrupts at once. Outside the main thread it does nothing."""
 
     def __init__(self) -> None:
         self.number = 0

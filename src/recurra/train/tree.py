@@ -10,7 +10,7 @@ from recurra.errors import TrainingError
 
 
 def pack(tree: Any, name: str, tensors: dict[str, Tensor]) -> Any:
-    """Put the tree's tensors into `tensors` under `name`…; returns JSON from which `unpack` rebuilds the tree."""
+    """Put the tree's tensors into `tensors` under `name`…; returns JSON for `unpack`."""
     if isinstance(tree, Tensor):
         tensors[name] = tree.detach().contiguous().clone()
         return {"tensor": name}

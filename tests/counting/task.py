@@ -10,25 +10,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from torch import Tensor, nn
 
+from counting.config import CountingConfig
 from recurra.errors import DataError
 from recurra.report.page import Page
-from recurra.tasks.base import Evaluation, Plan, Score, TaskConfig
+from recurra.tasks.base import Evaluation, Plan, Score
 
 ROWS, LENGTH, CHUNK = 48, 12, 4
-
-
-class Config(TaskConfig):
-    """Options of the task."""
-
-    hidden: int = Field(6, gt=0, description="Units of the recurrent layer.")
-    steps: int = Field(60, gt=0, description="Steps of training.")
-    ema: float | None = Field(0.9, description="Decay of averaged weights.")
-    patience: int = Field(1000, description="Validations without a new best.")
-    names: tuple[str, ...] = Field((), description="Names, to have a list.")
-    poison: int = Field(-1, description="Row that holds a number too large to learn from.")
 
 
 class Schema(BaseModel):
@@ -68,10 +58,10 @@ class Counting:
 
     name = "counting"
     summary = "The running sum of a row of numbers."
-    Config = Config
+    Config = CountingConfig
     Schema = Schema
 
-    def read(self, config: Config, source: Any, schema: Schema | None = None) -> Rows:
+    def read(self, config: CountingConfig, source: Any, schema: Schema | None = None) -> Rows:
         if not Path(source).exists():
             raise DataError(f"expected a file of numbers, got nothing at {source}. Name another file.")
         content = Path(source).read_bytes()
@@ -82,10 +72,10 @@ class Counting:
             x, x.cumsum(1), schema or Schema(mean=float(x.mean())), hashlib.sha256(content).hexdigest()
         )
 
-    def build(self, config: Config, schema: Schema) -> nn.Module:
+    def build(self, config: CountingConfig, schema: Schema) -> nn.Module:
         return Model(config.hidden)
 
-    def plan(self, config: Config, data: Rows) -> Plan:
+    def plan(self, config: CountingConfig, data: Rows) -> Plan:
         return Plan(
             config.steps,
             0.01,
@@ -96,7 +86,7 @@ class Counting:
             weight_decay=0.01,
         )
 
-    def epoch(self, config: Config, data: Rows, epoch: int) -> list[Any]:
+    def epoch(self, config: CountingConfig, data: Rows, epoch: int) -> list[Any]:
         """Chunks of the same rows follow one another, which is what the carried state is for."""
         order = np.random.default_rng([config.seed, epoch]).permutation(ROWS - 8)
         return [
@@ -119,24 +109,24 @@ class Counting:
         y, _ = model(data.x[-8:], None)
         return float(nn.functional.mse_loss(y, data.y[-8:]))
 
-    def finish(self, model: nn.Module, config: Config, data: Rows) -> None:
+    def finish(self, model: nn.Module, config: CountingConfig, data: Rows) -> None:
         y, _ = model(data.x[-8:], None)
         model.spread.fill_(float((y - data.y[-8:]).std().detach()))
 
-    def evaluate(self, model: nn.Module, config: Config, data: Rows) -> Evaluation:
+    def evaluate(self, model: nn.Module, config: CountingConfig, data: Rows) -> Evaluation:
         ours = self.validate(model, data)
         zero = float((data.y[-8:] ** 2).mean())
         return Evaluation(
             [Score("ours", {"mse": ours}), Score("zero", {"mse": zero})], ["Fine."], f"counting|{ours}"
         )
 
-    def predict(self, model: nn.Module, config: Config, schema: Schema, source: Any) -> pl.DataFrame:
+    def predict(self, model: nn.Module, config: CountingConfig, schema: Schema, source: Any) -> pl.DataFrame:
         with torch.no_grad():
             y, _ = model(self.read(config, source, schema).x, None)
         return pl.DataFrame({"sum": y[:, -1].tolist()})
 
     def report(
-        self, page: Page, model: nn.Module, config: Config, data: Rows, evaluation: Evaluation
+        self, page: Page, model: nn.Module, config: CountingConfig, data: Rows, evaluation: Evaluation
     ) -> None:
         page.section("Scores")
 

@@ -1,0 +1,1 @@
+"""A small real task, laid out as recurra's own are."""
