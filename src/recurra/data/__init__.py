@@ -1,0 +1,1 @@
+"""Reading what users bring: files and frames, numbers and times as people write them."""

@@ -1,0 +1,121 @@
+"""Numbers as people write them in text files, and as frames hold them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from recurra.data.frequency import Array
+
+# What stands for "no value", in lower case. An empty cell does too.
+MISSING = (
+    "", "na", "n/a", "#n/a", "#na", "<na>", "nan", "null", "none", "nil", "nat", "missing",
+    "-", "--", ".", "..", "...", "?", "#value!", "#div/0!", "#null!",
+)  # fmt: skip
+
+Style = Literal["plain", "decimal comma", "thousands comma"]
+
+# 1,234 or 1,234,567.8 · 1.234.567,8 or 1,5 · the spaces and apostrophes that group thousands elsewhere
+THOUSANDS_COMMA = r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$"
+DECIMAL_COMMA = r"^[+-]?(\d{1,3}([. '\u00a0\u202f]\d{3})+|\d*)(,\d*)?([eE][+-]?\d+)?$"
+# Only one reading is possible: grouped twice or with a decimal point · a fraction not of three digits, or 0,…
+SURELY_THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(,\d{3}|\.\d*)$"
+SURELY_DECIMAL = r"^[+-]?(0?,\d+|\d+,(\d{1,2}|\d{4,})|\d{4,},\d+|\d{1,3}(\.\d{3})+,\d*)$"
+# Share of a text column's cells that must be numbers for the others to be mistakes rather than words.
+MOSTLY = 0.5
+SAMPLE = 2_000
+
+
+def missing(column: pl.Series) -> pl.Series:
+    """Which cells of a text column hold no value, (R,) bool."""
+    return column.is_null() | column.str.strip_chars().str.to_lowercase().is_in(list(MISSING))
+
+
+def is_number(column: pl.Series) -> bool:
+    """Whether a column holds numbers, a few mistaken cells aside."""
+    if column.dtype != pl.String:
+        return column.dtype.is_numeric() or column.dtype == pl.Boolean
+    sample = _sample(column)
+    return len(sample) > 0 and sample.cast(pl.Float64, strict=False).is_not_null().mean() > MOSTLY  # type: ignore[operator]
+
+
+def _sample(column: pl.Series) -> pl.Series:
+    """Cells with a value from the whole height of the column."""
+    known = column.filter(~missing(column)) if len(column) <= SAMPLE else column.drop_nulls()
+    known = known.gather_every(max(1, len(known) // SAMPLE)).str.strip_chars()
+    return known.filter(~missing(known))
+
+
+def is_empty(column: pl.Series) -> bool:
+    """Whether no cell of the column has a value."""
+    if column.null_count() == len(column):
+        return True
+    return column.dtype == pl.String and bool(missing(column).all())
+
+
+def parse(column: pl.Series) -> tuple[Array, Array]:
+    """A column as float64 with NaN where there is no value, and the rows whose cell is not a finite number.
+
+    Booleans are 0 and 1.  Returns (R,) float64, (B,) int64.
+    """
+    if column.dtype == pl.String:
+        value = column.cast(pl.Float64, strict=False)
+        doubtful = column.is_not_null() & value.is_null()
+        if doubtful.any():
+            text = column.filter(doubtful).str.strip_chars()
+            again = text.cast(pl.Float64, strict=False)
+            value = value.scatter(doubtful.arg_true(), again)
+            doubtful = doubtful & value.is_null() & ~missing(column)
+    elif is_number(column):
+        value = column.cast(pl.Float64)
+        doubtful = pl.repeat(False, len(column), eager=True)
+    else:
+        value = pl.repeat(None, len(column), dtype=pl.Float64, eager=True)
+        doubtful = column.is_not_null()
+    number = value.fill_null(np.nan).to_numpy().astype(np.float64)
+    bad = doubtful.to_numpy() | np.isinf(number)
+    return number, np.flatnonzero(bad)
+
+
+def find_style(columns: list[pl.Series], separator: str) -> tuple[Style, bool]:
+    """How a text file writes its numbers, from all text columns, and whether that is sure.
+
+    "1,234" alone may be either: it is taken for thousands where commas separate the columns, and for a
+    decimal comma elsewhere.
+    """
+    maybe = False
+    for column in columns:
+        if not column.str.contains(",", literal=True).any():
+            continue
+        text = column.str.strip_chars()
+        if text.str.contains(SURELY_DECIMAL).any() and _mostly(text, DECIMAL_COMMA):
+            return "decimal comma", True
+        if text.str.contains(SURELY_THOUSANDS).any() and _mostly(
+            text, THOUSANDS_COMMA + r"|^[+-]?\d+(\.\d*)?$"
+        ):
+            return "thousands comma", True
+        maybe = maybe or _mostly(text, THOUSANDS_COMMA + r"|^[+-]?\d{1,3}$")
+    if maybe:
+        return ("thousands comma" if separator == "," else "decimal comma"), False
+    return "plain", True
+
+
+def _mostly(text: pl.Series, pattern: str) -> bool:
+    known = _sample(text)
+    return len(known) > 0 and known.str.contains(pattern).mean() > MOSTLY  # type: ignore[operator]
+
+
+def plain(column: pl.Series, style: Style) -> pl.Series:
+    """A text column with its numbers rewritten as 1234.5; other cells stay as they are."""
+    if style == "plain":
+        return column
+    name, text = column.name, column.str.strip_chars()
+    if style == "thousands comma":
+        rewritten, pattern = text.str.replace_all(",", "", literal=True), THOUSANDS_COMMA
+    else:
+        rewritten = text.str.replace_all(r"[. '\u00a0\u202f]", "").str.replace(",", ".", literal=True)
+        pattern = DECIMAL_COMMA
+    fits = text.str.contains(pattern)
+    return pl.select(pl.when(fits).then(rewritten).otherwise(column).alias(name)).to_series()

@@ -1,0 +1,225 @@
+"""Which column is the time, which say whose row it is, and which are to be forecast."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from recurra.data import numbers
+from recurra.data.frequency import Array
+from recurra.data.tables import Table
+from recurra.data.times import Stamps, is_time, parse_times
+from recurra.errors import DataError
+
+if TYPE_CHECKING:
+    from recurra.tasks.forecast.config import ForecastConfig
+
+# Names that people give to these columns, likeliest first.
+TIME_NAMES = (
+    "timestamp", "datetime", "date_time", "date", "time", "ds", "period", "year", "month", "quarter", "week",
+    "day", "epoch", "unixtime", "t", "step", "index", "column_1",
+)  # fmt: skip
+STEP_NAMES = ("t", "step", "index", "time", "ds", "period", "timestamp", "tick", "column_1")
+ID_NAMES = (
+    "unique_id", "series_id", "item_id", "series", "id", "item", "sku", "store", "product", "shop", "ticker",
+    "symbol", "sensor", "station", "meter", "device", "region", "state", "country", "name", "family",
+)  # fmt: skip
+SURE_ID_NAMES = ID_NAMES[:5]
+TARGET_NAMES = ("y", "target", "value")
+ROW_NUMBER_NAMES = ("column_1", "index", "unnamed: 0", "level_0", "row", "rownames")
+# More columns than these are not combined in search of an id.
+MOST_ID_CANDIDATES, MOST_IDS = 8, 3
+ALL_NAMED = 6
+
+
+@dataclass(slots=True)
+class Roles:
+    """The part that each column plays.  notes: what was found, one line each."""
+
+    time: str | None
+    stamps: Stamps | None
+    ids: tuple[str, ...]
+    targets: tuple[str, ...]
+    past: tuple[str, ...] = ()
+    future: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """Every column that helps to forecast."""
+        return (*self.past, *self.future, *self.static)
+
+
+def find_roles(table: Table, config: ForecastConfig) -> Roles:
+    """The roles that the user names, and those of the other columns by name and content. Raises DataError."""
+    covariates = (*(config.past or ()), *(config.future or ()), *(config.static or ()))
+    named = (*(config.target or ()), *(config.id or ()), *covariates)
+    for column in (*named, *([config.time] if config.time else [])):
+        need_column(table, column)
+    _refuse_two_roles(config)
+    time, stamps = _find_time(table, config, named)
+    taken = {*named, time}
+    ids = config.id if config.id is not None else _find_ids(table, stamps, taken)
+    targets, left = _find_targets(table, config, {*taken, *ids})
+    roles = Roles(
+        time, stamps, tuple(ids), targets, config.past or (), config.future or (), config.static or ()
+    )
+    used = {time, *ids, *targets, *covariates}
+    left = [column for column in table.frame.columns if column not in used]
+    if left:
+        roles.notes.append(f"left out: {listed(left)} (name it as past, future or static to use it)")
+    return roles
+
+
+def need_column(table: Table, column: str) -> None:
+    """Raises DataError where the table lacks the column."""
+    if column not in table.frame.columns:
+        raise DataError(
+            f"expected the column {column!r}, got {listed(table.frame.columns)}. Name one of these, or add it.",
+            file=table.name,
+        )
+
+
+def listed(names: list[str] | tuple[str, ...]) -> str:
+    """As in "a, b, c and 5 more"."""
+    if len(names) <= ALL_NAMED:
+        return ", ".join(names)
+    return f"{', '.join(names[: ALL_NAMED - 1])} and {len(names) - ALL_NAMED + 1} more"
+
+
+def _refuse_two_roles(config: ForecastConfig) -> None:
+    seen: dict[str, str] = {}
+    named = {
+        "target": config.target, "time": (config.time,) if config.time else (), "id": config.id,
+        "past": config.past, "future": config.future, "static": config.static,
+    }  # fmt: skip
+    for role, columns in named.items():
+        for column in columns or ():
+            if column in seen:
+                raise DataError(
+                    f"expected one role for the column {column!r}, got {seen[column]} and {role}. Name it once."
+                )
+            seen[column] = role
+
+
+def _find_time(
+    table: Table, config: ForecastConfig, named: tuple[str, ...]
+) -> tuple[str | None, Stamps | None]:
+    frame = table.frame
+    if config.time is not None:
+        return config.time, parse_times(frame[config.time], table.problem(config.time))
+    free = [column for column in frame.columns if column not in named]
+    certain = [column for column in free if is_time(frame[column])]
+    if certain:
+        best = min(certain, key=lambda column: (_rank(column, TIME_NAMES), free.index(column)))
+        return best, parse_times(frame[best], table.problem(best))
+    for column in sorted(free, key=lambda column: _rank(column, TIME_NAMES)):
+        stamps = _figures_as_time(table, column, first=column == frame.columns[0])
+        if stamps is not None:
+            return column, stamps
+    return None, None
+
+
+def _figures_as_time(table: Table, column: str, first: bool) -> Stamps | None:
+    """Years, seconds since 1970 and step numbers, where the name or an even rise says that they are a time."""
+    hinted = _rank(column, TIME_NAMES) < len(TIME_NAMES)
+    cells = table.frame[column]
+    if not (hinted or first) or not numbers.is_number(cells) or cells.dtype == pl.Boolean:
+        return None
+    value, bad = numbers.parse(cells)
+    if len(bad) or np.isnan(value).any():
+        return None
+    gap = np.diff(value)
+    even = len(gap) > 0 and bool(gap[0] > 0) and bool((gap == gap[0]).all())
+    rises = len(gap) > 0 and bool(np.mean(gap > 0) > 0.5)
+    try:
+        stamps = parse_times(cells, table.problem(column))
+    except DataError:
+        return None
+    if stamps.steps:
+        return stamps if even or (rises and _rank(column, STEP_NAMES) < len(STEP_NAMES)) else None
+    return stamps if even or (hinted and rises) else None
+
+
+def _rank(column: str, names: tuple[str, ...]) -> int:
+    lower = column.strip().lower()
+    return names.index(lower) if lower in names else len(names)
+
+
+def _find_ids(table: Table, stamps: Stamps | None, taken: set[str | None]) -> tuple[str, ...]:
+    """The fewest columns that, with the time, tell all rows apart; none where the time alone does."""
+    frame = table.frame
+    free = [column for column in frame.columns if column not in taken and not numbers.is_empty(frame[column])]
+    words = [column for column in free if not _is_figures(frame[column])]
+    hinted = [column for column in free if _id_rank(column) < len(ID_NAMES)]
+    candidates = sorted({*words, *hinted}, key=lambda column: (_id_rank(column), free.index(column)))
+    if stamps is None:
+        return _ids_without_time(frame, words)
+    rows = frame.select(*candidates, pl.Series("\0time", stamps.value))
+    if rows["\0time"].n_unique() == len(rows):
+        sure = [column for column in candidates if column.strip().lower() in SURE_ID_NAMES]
+        return tuple(column for column in sure[:1] if frame[column].n_unique() == 1)
+    rows = rows.filter(~frame.is_duplicated()) if frame.is_duplicated().any() else rows
+    for size in range(1, MOST_IDS + 1):
+        for some in combinations(candidates[:MOST_ID_CANDIDATES], size):
+            if rows.select(*some, "\0time").n_unique() == len(rows):
+                return tuple(some)
+    return ()
+
+
+def _ids_without_time(frame: pl.DataFrame, words: list[str]) -> tuple[str, ...]:
+    """A column of words whose equal cells lie together, several rows each."""
+    for column in words:
+        runs = frame[column].rle_id().max()
+        distinct = frame[column].n_unique()
+        if isinstance(runs, int) and runs + 1 == distinct and 2 * distinct <= len(frame):
+            return (column,)
+    return ()
+
+
+def _is_figures(cells: pl.Series) -> bool:
+    return numbers.is_number(cells) or cells.dtype.is_temporal()
+
+
+def _id_rank(column: str) -> int:
+    lower = column.strip().lower()
+    return min(
+        _rank(column, ID_NAMES),
+        len(ID_NAMES) - 1 if lower.endswith(("_id", " id", "_nbr")) else len(ID_NAMES),
+    )
+
+
+def _find_targets(
+    table: Table, config: ForecastConfig, taken: set[str | None]
+) -> tuple[tuple[str, ...], list[str]]:
+    frame = table.frame
+    if config.target is not None:
+        return config.target, []
+    free = [
+        column
+        for column in frame.columns
+        if column not in taken and numbers.is_number(frame[column]) and not _is_row_number(frame[column])
+    ]
+    hinted = [column for column in free if _rank(column, TARGET_NAMES) < len(TARGET_NAMES)]
+    if len(hinted) == 1:
+        return (hinted[0],), [column for column in free if column != hinted[0]]
+    if not free:
+        raise DataError(
+            f"expected at least one column of numbers to forecast, got {listed(frame.columns)}. "
+            "Name the column with target.",
+            file=table.name,
+        )
+    return tuple(free), []
+
+
+def _is_row_number(cells: pl.Series) -> bool:
+    """0, 1, 2, … under a name that frames give to their index."""
+    if _rank(cells.name, ROW_NUMBER_NAMES) == len(ROW_NUMBER_NAMES):
+        return False
+    value: Array = numbers.parse(cells)[0]
+    return bool((np.diff(value) == 1).all())
