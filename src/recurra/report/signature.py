@@ -5,7 +5,7 @@ In the manner of sacreBLEU (Post 2018, "A Call for Clarity in Reporting BLEU Sco
 
 from __future__ import annotations
 
-import importlib.metadata
+import recurra
 
 # Enough of a sha256 to tell data sets apart at sight.
 PREFIX = 12
@@ -19,17 +19,9 @@ def signature(task: str, *, sha256: str, seed: int, dtype: str, **settings: obje
         f"data:{sha256[:PREFIX] or 'unknown'}",
         f"seed:{seed}",
         f"dtype:{dtype}",
-        f"version:{version()}",
+        f"version:{recurra.__version__}",
     ]
     return "|".join(parts)
-
-
-def version() -> str:
-    """The version of Recurra that is installed, or `unknown` where it runs from a bare source tree."""
-    try:
-        return importlib.metadata.version("recurra")
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"
 
 
 def _plain(value: object) -> str:

@@ -125,7 +125,7 @@ def _seasonal(y: Array, origin: Array, steps: Array, period: int) -> tuple[Array
     squared, many = _before(change**2 / age), _before(here)
 
     back = origin[:, None] - period + (steps - 1) % period
-    at = np.where(back >= 0, known[back], -1)
+    at = np.where(back >= 0, known[np.maximum(back, 0)], -1)
     cycles = (origin[:, None] + steps - 1 - at) // period
     variance = squared[origin] / np.maximum(many[origin], 1)
     point, deviation = y[at], _root(variance)[:, None] * np.sqrt(cycles)
