@@ -17,8 +17,8 @@ from recurra.cells import Cell, State, Weights
 class Request:
     """All that the choice of an engine may look at.
 
-    Batch size, length and thread count are left out on purpose: a layer runs on the same engine whatever it is
-    fed, so that a row's result never depends on its neighbours through the choice.
+    Batch size, length and thread count are left out on purpose: a layer runs on the same engine whatever it
+    is fed, so that a row's result never depends on its neighbours through the choice.
     """
 
     cell: Cell

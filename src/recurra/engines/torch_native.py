@@ -11,6 +11,7 @@ from torch import _VF, Tensor
 from recurra.cells import GRU, LSTM, RNN, Cell, State, Weights
 from recurra.engines import segments
 from recurra.engines.request import Request
+from recurra.errors import EngineError
 
 NAME = "torch_native"
 
@@ -54,6 +55,11 @@ def run(
         y, *final = kernel(x, _given(state), *options, False)
         return y, tuple(final)
 
+    if torch.compiler.is_exporting():
+        raise EngineError(
+            "Expected neither lengths nor reset in torch.export on engine 'torch_native', got one of them. "
+            "Export under recurra.use_engine('reference')."
+        )
     steps, rows = x.shape[:2]
     parts = segments.cut(
         torch.full((rows,), steps) if lengths is None else lengths.cpu(),

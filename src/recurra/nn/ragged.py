@@ -13,7 +13,7 @@ _INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 def checked_lengths(given: Any, *, rows: int | None, steps: int) -> Tensor:
-    """Lengths as (B,) int64, each 0 … T. rows: None for an input without a batch, whose length is a number."""
+    """Lengths as (B,) int64, each 0 … T. rows: None without a batch, where the length is a number."""
     lengths: Tensor = torch.as_tensor(given)
     if lengths.dtype not in _INTEGERS:
         raise TypeError(f"lengths should be integers, got {lengths.dtype}. Convert them: lengths.long().")

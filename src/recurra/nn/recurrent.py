@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Any, cast
 
 import torch
 from torch import _VF, Tensor
+from torch._C._dynamo.eval_frame import get_eval_frame_callback
 from torch.nn.utils.rnn import PackedSequence
 
 from recurra.cells import Cell, State, Weights
@@ -119,7 +121,11 @@ class Recurrent(torch.nn.RNNBase):
         if not len(x):
             raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
         request = self.request()
-        return choose(request).run(
+        run = choose(request).run
+        # torch.compile stays out of the time loop, as it stays out of torch.nn's layers: it would unroll it.
+        if get_eval_frame_callback() is not None and not torch.compiler.is_dynamo_compiling():
+            run = _uncompiled(run)
+        return run(
             request,
             x,
             state,
@@ -169,3 +175,9 @@ class Recurrent(torch.nn.RNNBase):
                 raise RuntimeError(f"{which}, hx should also be {input.dim()}-D but got {dims[0]}-D tensor")
             got = ", ".join(f"{d}-D" for d in dims)
             raise RuntimeError(f"{which}, hx and cx should also be {input.dim()}-D but got ({got}) tensors")
+
+
+@cache
+def _uncompiled(run: Callable[..., tuple[Tensor, State]]) -> Callable[..., tuple[Tensor, State]]:
+    disable: Any = torch.compiler.disable
+    return cast("Callable[..., tuple[Tensor, State]]", disable(run))
