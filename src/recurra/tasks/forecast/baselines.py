@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from recurra.tasks.forecast.data import Panel
 
 Array = np.ndarray[Any, np.dtype[Any]]
+HUGE = 2.0**500
 # (panel, windows, horizon, levels) -> (W, H, Q)
 Baseline = Callable[["Panel", Windows, int, tuple[float, ...]], Array]
 
@@ -56,8 +57,12 @@ def _each_series(
     order = np.argsort(which.series, kind="stable")
     series, starts = np.unique(which.series[order], return_index=True)
     for n, rows in zip(series, np.split(order, starts[1:]), strict=True):
-        point, deviation = method(panel.target[n], which.origin[rows], steps)
-        found[rows] = point[..., None] + deviation[..., None] * z
+        y = panel.target[n]
+        # Squares of numbers beyond 1e154 overflow; a power of two takes them back without rounding.
+        unit = HUGE if np.nanmax(np.abs(y), initial=0.0) > HUGE else 1.0
+        point, deviation = method(y / unit, which.origin[rows], steps)
+        with np.errstate(over="ignore"):
+            found[rows] = (point[..., None] + deviation[..., None] * z) * unit
     return found
 
 

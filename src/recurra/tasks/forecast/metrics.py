@@ -90,10 +90,12 @@ class WindowScores:
         many = np.where(count == 0, np.nan, count)
         hits = [known & (q[..., a] <= y) & (y <= q[..., b]) for a, b in pairs.values()]
         inside = np.stack([hit.sum(1) for hit in hits], 1) if hits else np.zeros((len(y), 0))
+        with np.errstate(over="ignore"):  # of numbers beyond 1e154; RMSE is then infinite
+            squared = (error**2).sum(1)
         return WindowScores(
             count=count,
             absolute=error.sum(1),
-            squared=(error**2).sum(1),
+            squared=squared,
             size=np.abs(y).sum(1),
             smape=smape(y, point).sum(1) / many,
             mase=error.sum(1) / many / scale,
