@@ -7,7 +7,8 @@ from recurra.report.page import Figure, Page
 
 SVG = (
     '<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1">'
-    '<metadata>who</metadata><defs><style type="text/css">*{}</style><path id="p" d="M0 0"/></defs><use href="#p"/>'
+    '<metadata>who</metadata><defs><style type="text/css">*{}</style><path id="p" d="M0 0"/></defs>'
+    '<use href="#p"/>'
     '<g clip-path="url(#p)"/></svg>'
 )
 EMPTY = {"meta", "br", "img", "path", "use", "rect"}
