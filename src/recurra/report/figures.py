@@ -105,3 +105,9 @@ def _themed(svg: str) -> str:
 
     # Only styles know variables, and matplotlib puts every colour of ours into one.
     return re.sub(r"#[0-9a-f]{6}\b(?=[^<]*>)", variable, svg)
+
+
+def standalone(svg: str) -> str:
+    """A figure that stands outside a page, where no variables are known: light colours, on white paper."""
+    plain = re.sub(r"var\(--[a-z]+, (#[0-9a-f]{6})\)", r"\1", svg)
+    return plain.replace("fill: none", "fill: #ffffff", 1)  # matplotlib draws the paper first

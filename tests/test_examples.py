@@ -1,0 +1,32 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_forecasting_example_runs(tmp_path):
+    command = [sys.executable, ROOT / "examples" / "forecast.py", tmp_path / "air", "3s"]
+    found = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert found.returncode == 0, found.stderr
+    assert "Seasonal naive" in found.stdout
+    assert len(pl.read_csv(tmp_path / "air" / "forecast.csv")) == 12
+    assert (tmp_path / "air" / "report.html").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "columns"),
+    [
+        ("births.csv", 7305, ["date", "births"]),
+        ("air_passengers.csv", 144, ["month", "passengers"]),
+        ("m3_monthly_30.csv", 3452, ["id", "month", "value"]),
+    ],
+)
+def test_example_data_are_whole(name, rows, columns):
+    frame = pl.read_csv(ROOT / "examples" / "data" / name)
+    assert frame.columns == columns
+    assert len(frame) == rows
+    assert frame.null_count().sum_horizontal().item() == 0
