@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from recurra.data import numbers, times
+from recurra.data import values
+from recurra.data.timetext import looks_like_time
 from recurra.errors import DataError
 
 # Tried in this order where several separate the lines equally well.
@@ -55,7 +56,7 @@ class Delimited:
 def read_delimited(raw: bytes, name: str) -> Delimited:
     """Read a text file whose shape is found from its content. Raises DataError."""
     text, notes = decode(raw, name)
-    if not text.strip():
+    if not text[:HEAD_BYTES].strip() and not text.strip():
         raise DataError("expected a header and rows, got an empty file. Check the path.", file=name)
     separator, head = sniff(text)
     skip = next((at for at, (_, cells) in enumerate(head) if any(cells)), 0)
@@ -63,9 +64,9 @@ def read_delimited(raw: bytes, name: str) -> Delimited:
     names = _names(head[skip][1] if header else [""] * len(head[skip][1]), name, head[skip][0])
     lines = head[skip][0] if header else (head[skip - 1][0] if skip else 0)
     body = text[_offset(text, lines) :]
-    if not body.strip():
+    if not body[:HEAD_BYTES].strip() and not body.strip():
         raise DataError(
-            f"expected rows below the header of {len(names)} columns, got none. Check that the file is whole.",
+            f"expected rows below the header of {len(names)} columns, got none. Give a file with rows.",
             file=name,
             row=lines,
         )
@@ -144,14 +145,14 @@ def has_header(rows: list[list[str]]) -> bool:
         return True  # pandas' names for columns without any
     if not first[0] or not later:
         return True
-    if all(_is_value(cell) or cell.lower() in numbers.MISSING for cell in first):
+    if all(_is_value(cell) or cell.lower() in values.MISSING for cell in first):
         years = [int(cell) for cell in first if cell.isdigit() and len(cell) == 4]
         return len(first) > 2 and len(years) == len(first) - 1 and years == sorted(set(years))
     kinds = [_is_value(cell) for cell in first]
     if not any(kinds) or len(set(first)) < len(first):
         return not any(kinds)
     below = [cells for cells in later if len(cells) == len(first)]
-    # A line of the same kind as those below it is data, unless its numbers go up by one as years in a header do.
+    # A line of the same kind as those below is data, unless its numbers go up by one as a header's years do.
     same = below and all([_is_value(cell) for cell in cells] == kinds for cells in below[:5])
     figures = [int(cell) for cell in first if cell.isdigit()]
     ascending = len(figures) > 1 and figures == list(range(figures[0], figures[0] + len(figures)))
@@ -163,7 +164,7 @@ def _is_value(cell: str) -> bool:
     try:
         float(cell.replace(",", ".").replace("_", "x"))
     except ValueError:
-        return times.looks_like_time(cell)
+        return looks_like_time(cell)
     return True
 
 
@@ -173,8 +174,8 @@ def _names(cells: list[str], name: str, line: int) -> list[str]:
     for at, column in enumerate(names, 1):
         if column in seen:
             raise DataError(
-                f"expected different names for the columns, got this one for columns {seen[column]} and {at}. "
-                "Rename one of them.",
+                f"expected different names for the columns, got this one for columns {seen[column]} and "
+                f"{at}. Rename one of them.",
                 file=name,
                 row=line,
                 column=column,
@@ -214,10 +215,10 @@ def _read(body: bytes, names: list[str], separator: str, name: str, first: int) 
 
 
 def _restyle(frame: pl.DataFrame, separator: str, name: str) -> tuple[pl.DataFrame, list[str]]:
-    style, sure = numbers.find_style(frame.get_columns(), separator)
+    style, sure = values.find_style(frame.get_columns(), separator)
     if style == "plain":
         return frame, []
     doubt = "" if sure else ", assumed"
     meaning = "1,234 means 1234" if style == "thousands comma" else "1,5 means 1.5"
-    frame = frame.with_columns(numbers.plain(column, style) for column in frame.get_columns())
+    frame = frame.with_columns(values.plain(column, style) for column in frame.get_columns())
     return frame, [f"numbers: {style} ({meaning}{doubt})"]

@@ -69,6 +69,7 @@ class Frequency(BaseModel):
         for months and longer, months after January 1970 (below one step); for "step", a number of steps.
     day: for months and longer, the day that a step bears (31: the last). Any day of the month counts as it.
     clock: for months and longer and business days, the time of day in microseconds.
+    nearest: whether times between two steps count as the nearer one; else they are off the grid.
     zone: time zone of the stamps. Steps below a day are counted in UTC, longer ones on the zone's wall clock.
     """
 
@@ -79,6 +80,7 @@ class Frequency(BaseModel):
     offset: int = 0
     day: int = Field(default=1, ge=1, le=LAST_DAY)
     clock: int = Field(default=0, ge=0, lt=DAY)
+    nearest: bool = False
     zone: str | None = None
 
     def __str__(self) -> str:
@@ -101,7 +103,7 @@ class Frequency(BaseModel):
         return self.unit in ("business day", *MONTHS) or self.length >= DAY
 
     def to_index(self, value: Array) -> tuple[Array, Array]:
-        """Grid index of each time and whether the time lies on the grid exactly.
+        """Grid index of each time, and whether the time lies on the grid.
 
         value: (R,) int64, microseconds since 1970 (or step numbers).  Returns (R,) int64, (R,) bool.
         """
@@ -112,9 +114,9 @@ class Frequency(BaseModel):
             day, clock = np.divmod(value, DAY)
             week, weekday = np.divmod(day + MONDAY, 7)
             index, rest = np.divmod(week * 5 + np.minimum(weekday, 5), self.multiple)
-            return index, (weekday < 5) & (clock == self.clock) & (rest == self.offset)
-        index, rest = np.divmod(value - self.offset, self.length)
-        return index, rest == 0
+            return index, (weekday < 5) & (self.nearest | (clock == self.clock)) & (rest == self.offset)
+        index, rest = np.divmod(value - self.offset + (self.length // 2 if self.nearest else 0), self.length)
+        return index, (rest == 0) | self.nearest
 
     def to_value(self, index: Array) -> Array:
         """Microseconds since 1970 (or step numbers) of grid indices, (R,) int64."""
@@ -170,9 +172,6 @@ def place(unit: Unit, multiple: int, value: Array) -> Frequency:
         months = MONTHS[unit] * multiple
         stamp = value.astype("datetime64[us]")
         month = stamp.astype("datetime64[M]").astype(np.int64)
-        day = (stamp.astype("datetime64[D]") - stamp.astype("datetime64[M]").astype("datetime64[D]")).astype(
-            int
-        )
         return Frequency(
             unit=unit,
             multiple=multiple,

@@ -18,8 +18,14 @@ SURE = 2.326
 SHARE = 0.2
 # Correlation below which a season would not help a forecast.
 WEAK = 0.1
-# Cycles longer than this are too smooth to show in differences; they are tested on means of blocks.
-SMOOTH = 100
+# The days of a year form a curve too smooth to show in differences; it is tested on means over weeks.
+YEAR_OF_DAYS, WEEKS = 365, 52
+# Where nothing suggests a season: the longest lag looked at, and how near to the highest the first peak must be.
+LONGEST_LAG, NEARLY = 2_000, 0.85
+# Steps per day of common frequencies: such a season suggests a week of seven.
+DAYS = (24, 48, 72, 96, 144, 288)
+# Differences beyond this many usual ones count as this many.
+CLIP = 5.0
 
 
 def find_seasons(series: Sequence[Array], candidates: Sequence[int]) -> tuple[int, ...]:
@@ -29,41 +35,26 @@ def find_seasons(series: Sequence[Array], candidates: Sequence[int]) -> tuple[in
     Each series is differenced, and freed of the seasons found before, so that a week of days that are all
     alike is no season of its own. The autocorrelation at the period must pass Bartlett's test.
     """
-    chosen = [np.asarray(one[-STEPS:]) for one in spread(series)]
+    chosen = [one[-STEPS:] for one in spread(series)]
     work = [difference(one) for one in chosen]
     kept: list[int] = []
     for period in sorted(candidates):
-        shows = []
-        for at, one in enumerate(chosen):
-            if len(one) >= CYCLES * period:
-                shows.append(
-                    _smooth_shows(one, period)
-                    if period > SMOOTH and _is_year(period)
-                    else _shows(work[at], period)
-                )
+        if period == YEAR_OF_DAYS:
+            shows = [_shows_year(one) for one in chosen if len(one) >= CYCLES * period]
+        else:
+            shows = [_shows(one, period) for one in work if len(one) >= CYCLES * period]
         if shows and np.mean(shows) >= SHARE:
             kept.append(period)
             work = [without(one, period) for one in work]
     return tuple(kept)
 
 
-def discover_seasons(series: Sequence[Array], most: int = 2) -> tuple[int, ...]:
-    """Up to `most` periods where nothing suggests any: the highest peaks of the mean autocorrelation."""
-    work = [difference(np.asarray(one[-STEPS:])) for one in spread(series)]
-    found: list[int] = []
-    for _ in range(most):
-        peak = _peak(work, found[-1] if found else 1)
-        if peak is None or not find_seasons_in(work, peak):
-            break
-        found.append(peak)
-        work = [without(one, peak) for one in work]
-    return tuple(sorted(found))
-
-
-def find_seasons_in(work: Sequence[Array], period: int) -> bool:
-    """Whether enough of these differenced series show the period."""
-    shows = [_shows(one, period) for one in work if len(one) >= CYCLES * period]
-    return bool(shows) and float(np.mean(shows)) >= SHARE
+def discover_seasons(series: Sequence[Array]) -> tuple[int, ...]:
+    """The season where nothing suggests any: the first high peak of the mean autocorrelation; then its week."""
+    peak = _peak([difference(one[-STEPS:]) for one in spread(series)])
+    if peak is None:
+        return ()
+    return find_seasons(series, (peak, 7 * peak) if peak in DAYS else (peak,))
 
 
 def spread(series: Sequence[Array]) -> list[Array]:
@@ -74,67 +65,61 @@ def spread(series: Sequence[Array]) -> list[Array]:
 
 
 def difference(one: Array) -> Array:
-    """Steps from value to value, scaled to a robust size of 1 and cut at 5 so that single leaps do not count."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        top = np.nanmax(np.abs(one)) if np.isfinite(one).any() else 1.0
-        step = np.diff(one / top if top > 0 else one)
-    known = step[~np.isnan(step)]
-    size = np.median(np.abs(known)) if len(known) else 0.0
-    size = size or (float(np.mean(np.abs(known))) if len(known) else 0.0)
-    return np.asarray(np.clip(step / size, -5, 5)) if size > 0 else step
+    """Steps from value to value in units of a usual one, cut so that single leaps do not count, (T - 1,)."""
+    known = np.isfinite(one)
+    top = float(np.abs(one[known]).max()) if known.any() else 0.0
+    step = np.diff(one / top if top > 0 else one)
+    size = np.abs(step[~np.isnan(step)])
+    usual = float(np.median(size)) or float(size.mean()) if len(size) else 0.0
+    return np.asarray(np.clip(step / usual, -CLIP, CLIP)) if usual > 0 else step
 
 
 def autocorrelation(one: Array, lags: int) -> Array:
-    """r_0 … r_lags, over the pairs that are known: (lags + 1,) float64; zeros for a constant series."""
+    """r_0 … r_lags over the pairs that are known, (lags + 1,) float64; zeros for a constant series."""
     known = ~np.isnan(one)
     if known.sum() < 3:
         return np.zeros(lags + 1)
     centred = np.where(known, one - np.mean(one[known]), 0.0)
     size = 1 << int(len(one) + lags).bit_length()
-    spectrum, mask = np.fft.rfft(centred, size), np.fft.rfft(known.astype(float), size)
-    products = np.fft.irfft(np.abs(spectrum) ** 2, size)[: lags + 1]
-    pairs = np.round(np.fft.irfft(np.abs(mask) ** 2, size)[: lags + 1])
-    # Divided by all values, as usual, so that few far pairs weigh little; missing ones are made up for.
-    share = np.where(pairs > 0, (len(one) - np.arange(lags + 1)) / np.maximum(pairs, 1), 0.0)
-    top = products[0] * share[0]
-    return np.asarray(products * share / top) if top > 0 else np.zeros(lags + 1)
+    products = np.fft.irfft(np.abs(np.fft.rfft(centred, size)) ** 2, size)[: lags + 1]
+    if not known.all():
+        # Divided by all values, as usual, so that few far pairs weigh little; missing ones are made up for.
+        pairs = np.round(np.fft.irfft(np.abs(np.fft.rfft(known.astype(float), size)) ** 2, size)[: lags + 1])
+        products = np.where(
+            pairs > 0, products * (len(one) - np.arange(lags + 1)) / np.maximum(pairs, 1), 0.0
+        )
+    return np.asarray(products / products[0]) if products[0] > 0 else np.zeros(lags + 1)
+
+
+def _passes(r: Array, period: int, known: int) -> bool:
+    """Bartlett's test of r at the period, given the shorter lags."""
+    error = np.sqrt((1 + 2 * np.sum(r[1:period] ** 2)) / max(1, known))
+    return bool(r[period] > max(SURE * error, WEAK))
 
 
 def _shows(step: Array, period: int) -> bool:
-    """Bartlett's test of r at the period against the sum of squares of the shorter lags."""
     known = int((~np.isnan(step)).sum())
-    if known < CYCLES * period:
+    return known >= CYCLES * period and _passes(autocorrelation(step, period), period, known)
+
+
+def _shows_year(one: Array) -> bool:
+    """The same test on means over weeks less a straight line; half a year apart must be less alike."""
+    width = YEAR_OF_DAYS // WEEKS
+    known = np.isfinite(one)
+    top = float(np.abs(one[known]).max()) or 1.0
+    blocks = (one[len(one) % width :] / top).reshape(-1, width)
+    count = (~np.isnan(blocks)).sum(axis=1)
+    mean = np.where(count > 0, np.nansum(blocks, axis=1) / np.maximum(count, 1), np.nan)
+    there = np.flatnonzero(count)
+    if len(there) < CYCLES * WEEKS:
         return False
-    r = autocorrelation(step, period)
-    error = np.sqrt((1 + 2 * np.sum(r[1:period] ** 2)) / known)
-    return bool(r[period] > SURE * error and r[period] > WEAK)
-
-
-def _is_year(period: int) -> bool:
-    """Whether the period is the days of a year, within which nothing repeats sharply."""
-    return period == 365
-
-
-def _smooth_shows(one: Array, period: int) -> bool:
-    """The same test on means over a 52nd of the period, freed of a straight line, instead of differences."""
-    width = max(1, period // 52)
-    whole = len(one) // width * width
-    top = np.nanmax(np.abs(one)) or 1.0
-    blocks = (one[len(one) - whole :] / top).reshape(-1, width)
-    known = ~np.isnan(blocks)
-    mean = np.where(known.any(1), np.where(known, blocks, 0).sum(1) / np.maximum(known.sum(1), 1), np.nan)
-    there = ~np.isnan(mean)
-    if there.sum() < CYCLES * 52:
-        return False
-    at = np.arange(len(mean))
-    mean = mean - np.polyval(np.polyfit(at[there], mean[there], 1), at)
-    r = autocorrelation(mean, 52)
-    error = np.sqrt((1 + 2 * np.sum(r[1:52] ** 2)) / there.sum())
-    return bool(r[52] > SURE * error and r[52] > WEAK)
+    mean = mean - np.polyval(np.polyfit(there, mean[there], 1), np.arange(len(mean)))
+    r = autocorrelation(mean, WEEKS)
+    return r[WEEKS] > r[WEEKS // 2] + WEAK and _passes(r, WEEKS, len(there))
 
 
 def without(step: Array, period: int) -> Array:
-    """The series less the mean of each phase of the period."""
+    """The series less the mean of each phase of the period, (T,)."""
     phase = np.arange(len(step)) % period
     known = ~np.isnan(step)
     count = np.bincount(phase[known], minlength=period)
@@ -142,17 +127,13 @@ def without(step: Array, period: int) -> Array:
     return np.asarray(step - mean[phase])
 
 
-def _peak(work: Sequence[Array], above: int) -> int | None:
-    longest = int(max((len(one) for one in work), default=0) / CYCLES / 1.2)
-    lags = min(longest, 2_000)
-    if lags <= above + 2:
+def _peak(work: Sequence[Array]) -> int | None:
+    """The first lag whose mean autocorrelation is a peak nearly as high as the highest; later ones repeat it."""
+    lags = min(int(max((len(one) for one in work), default=0) / CYCLES), LONGEST_LAG)
+    if lags < 4:
         return None
     usable = [one for one in work if len(one) > lags]
     mean = np.mean([autocorrelation(one, lags) for one in usable], axis=0)
-    inner = mean[1:-1]
-    peaks = np.flatnonzero((inner > mean[:-2]) & (inner >= mean[2:])) + 1
-    peaks = peaks[peaks > above]
-    if not len(peaks):
-        return None
-    # The first peak nearly as high as the highest: later ones repeat it.
-    return int(peaks[np.argmax(mean[peaks] >= 0.85 * mean[peaks].max())])
+    peaks = np.flatnonzero((mean[1:-1] > mean[:-2]) & (mean[1:-1] >= mean[2:])) + 1
+    peaks = peaks[peaks > 1]
+    return int(peaks[np.argmax(mean[peaks] >= NEARLY * mean[peaks].max())]) if len(peaks) else None

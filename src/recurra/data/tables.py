@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import io
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,38 +12,29 @@ import narwhals as nw
 import numpy as np
 import polars as pl
 
-from recurra.data import numbers
-from recurra.data.delimited import read_delimited
+from recurra.data import values
+from recurra.data.files import Part, read_file
 from recurra.data.frequency import Array
-from recurra.data.times import Problem
+from recurra.data.stamps import Problem
 from recurra.errors import DataError
 
-TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".dat", ".data", "")
-JSON_ENDINGS = (".ndjson", ".jsonl", ".json")
-PARQUET_ENDINGS = (".parquet", ".pq")
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Rows from one file or frame.  line: the number by which an editor, or Python, knows a row of the part."""
-
-    name: str
-    rows: int
-    line: Callable[[int], int]
+# What frames other than files are called in messages; their rows are counted from 0, as Python does.
+FRAME = "frame"
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """All rows in the order they were read.
 
-    frame: columns of text (from delimited files) or typed ones.  notes: what had to be assumed, one line each.
-    sha256: of the content.
+    frame: columns of text (from delimited files) or typed ones.  notes: what had to be assumed, one line
+    each.  sha256: of the content.  rows: (R,) int64, number of each row among all that were read; None for all.
     """
 
     frame: pl.DataFrame
     parts: tuple[Part, ...]
     notes: tuple[str, ...]
     sha256: str
+    rows: Array | None = None
 
     @property
     def name(self) -> str:
@@ -55,10 +43,11 @@ class Table:
 
     def where(self, row: int) -> tuple[str, int]:
         """Name and line of a row."""
+        at = row if self.rows is None else int(self.rows[row])
         for part in self.parts:
-            if row < part.rows:
-                return part.name, part.line(row)
-            row -= part.rows
+            if at < part.rows:
+                return part.name, part.line(at)
+            at -= part.rows
         raise IndexError(row)
 
     def error(self, message: str, row: int | None = None, column: str | None = None) -> DataError:
@@ -71,8 +60,8 @@ class Table:
         return lambda message, row: self.error(message, row, column)
 
     def numbers(self, column: str) -> Array:
-        """A column as (R,) float64, NaN where there is no value. Raises DataError at text, inf and the like."""
-        value, bad = numbers.parse(self.frame[column])
+        """A column as (R,) float64, NaN where there is no value. Raises DataError at text and infinity."""
+        value, bad = values.parse(self.frame[column])
         if len(bad):
             row = int(bad[0])
             raise self.error(
@@ -82,6 +71,16 @@ class Table:
                 column,
             )
         return value
+
+    def without_blank_rows(self) -> Table:
+        """The same table less rows in which no cell has a value."""
+        if any(column.null_count() == 0 for column in self.frame.get_columns()):
+            return self
+        keep = self.frame.select(pl.any_horizontal(pl.all().is_not_null())).to_series()
+        if keep.all():
+            return self
+        rows = np.arange(len(keep)) if self.rows is None else self.rows
+        return replace(self, frame=self.frame.filter(keep), rows=rows[keep.to_numpy()])
 
 
 def read_table(source: Any) -> Table:
@@ -101,74 +100,15 @@ def _read_files(paths: list[Path]) -> Table:
     notes: list[str] = []
     digest = hashlib.sha256()
     for path in paths:
-        raw = _content(path)
-        digest.update(raw)
-        frame, part, said = _read_file(path, raw)
-        if len(frame) == 0 or frame.width == 0:
-            raise DataError("expected rows, got none. Check that the file is whole.", file=path.name)
-        frames.append(frame)
-        parts.append(part)
-        notes.extend(note for note in said if note not in notes)
-    return Table(_join(frames, parts), tuple(parts), tuple(notes), digest.hexdigest())
-
-
-def _content(path: Path) -> bytes:
-    if not path.exists():
-        raise DataError(f"expected a file, got nothing at {str(path)!r}. Check the path.")
-    if path.is_dir():
-        raise DataError(f"expected a file, got the folder {str(path)!r}. Name the files in it.")
-    try:
-        raw = path.read_bytes()
-        return gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-    except (OSError, EOFError) as error:
-        raise DataError(f"expected a file that can be read, got {error}.", file=path.name) from error
-
-
-def _read_file(path: Path, raw: bytes) -> tuple[pl.DataFrame, Part, tuple[str, ...]]:
-    name = path.name
-    ending = Path(name.lower().removesuffix(".gz")).suffix
-    if not raw:
-        raise DataError("expected a header and rows, got an empty file. Check the path.", file=name)
-    if ending in PARQUET_ENDINGS or raw[:4] == b"PAR1":
-        try:
-            frame = pl.read_parquet(io.BytesIO(raw))
-        except pl.exceptions.PolarsError as error:
-            raise DataError(f"expected a Parquet file, got {error}. Write it anew.", file=name) from error
-        return frame, Part(name, len(frame), lambda row: row + 1), ()
-    if ending in JSON_ENDINGS:
-        return _read_json(raw, name)
-    if ending not in TEXT_ENDINGS:
-        raise DataError(
-            f"expected a .csv, .parquet or .ndjson file, got {ending!r}. Save the data in one of these forms.",
-            file=name,
-        )
-    text = read_delimited(raw, name)
-    return text.frame, Part(name, len(text.frame), text.line), text.notes
-
-
-def _read_json(raw: bytes, name: str) -> tuple[pl.DataFrame, Part, tuple[str, ...]]:
-    lines: list[int] = []
-    try:
-        if raw.lstrip()[:1] == b"[":
-            frame = pl.DataFrame(json.loads(raw), infer_schema_length=None, strict=False)
-            return frame, Part(name, len(frame), lambda row: row + 1), ()
-        filled = [at for at, line in enumerate(raw.split(b"\n"), 1) if line.strip()]
-        lines.extend(filled)
-        frame = pl.read_ndjson(io.BytesIO(raw), infer_schema_length=None)
-        return frame, Part(name, len(frame), lines.__getitem__), ()
-    except (pl.exceptions.PolarsError, ValueError, TypeError) as error:
-        for at, line in enumerate(raw.split(b"\n"), 1):
-            try:
-                good = not line.strip() or isinstance(json.loads(line), dict)
-            except ValueError:
-                good = False
-            if not good:
-                raise DataError(
-                    f"expected one JSON object, got {line[:60].decode(errors='replace')!r}. Correct the line.",
-                    file=name,
-                    row=at,
-                ) from error
-        raise DataError(f"expected JSON objects, one a line, got {error}.", file=name) from error
+        read = read_file(path)
+        digest.update(read.sha256 if len(paths) > 1 else b"")
+        if len(read.frame) == 0 or read.frame.width == 0:
+            raise DataError("expected rows, got none. Give a file with rows.", file=path.name)
+        frames.append(read.frame)
+        parts.append(read.part)
+        notes.extend(note for note in read.notes if note not in notes)
+    sha256 = digest.hexdigest() if len(paths) > 1 else read.sha256.hex()
+    return Table(plain_types(_join(frames, parts)), tuple(parts), tuple(notes), sha256)
 
 
 def _join(frames: list[pl.DataFrame], parts: list[Part]) -> pl.DataFrame:
@@ -186,7 +126,15 @@ def _join(frames: list[pl.DataFrame], parts: list[Part]) -> pl.DataFrame:
     try:
         return pl.concat([frame.select(frames[0].columns) for frame in frames], how="vertical_relaxed")
     except pl.exceptions.PolarsError as error:
-        raise DataError(f"expected files with columns of the same types, got {error}.") from error
+        raise DataError(
+            f"expected files whose columns have the same types, got {error}. Save them in one form."
+        ) from error
+
+
+def plain_types(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with categories and objects as text."""
+    odd = [column.name for column in frame.get_columns() if column.dtype in (pl.Categorical, pl.Enum)]
+    return frame.with_columns(pl.col(odd).cast(pl.String)) if odd else frame
 
 
 def _read_frame(source: Any) -> Table:
@@ -197,24 +145,34 @@ def _read_frame(source: Any) -> Table:
     try:
         native = nw.from_native(source)
         frame = (native.collect() if isinstance(native, nw.LazyFrame) else native).to_polars()
-    except (TypeError, ValueError, nw.exceptions.NarwhalsError) as error:
+    except Exception as error:  # each library has errors of its own for columns of mixed types
+        detail = str(error).strip().split("\n")[0]
         raise DataError(
-            f"expected a path, paths or a frame (pandas, polars, pyarrow), got {type(source).__name__}: {error}. "
-            "Give one of these."
+            f"expected a path, paths or a frame (pandas, polars, pyarrow), got {type(source).__name__} "
+            f"({detail}). Give one of these, with one type per column."
         ) from error
     if len(frame) == 0 or frame.width == 0:
-        raise DataError(f"expected rows, got none ({frame.width} columns).", file="frame")
-    part = Part("frame", len(frame), lambda row: row)
-    return Table(frame, (part,), (), _digest(frame))
+        raise DataError(
+            f"expected rows, got none ({frame.width} columns). Give a frame with rows.", file=FRAME
+        )
+    frame = plain_types(frame)
+    return Table(frame, (Part(FRAME, len(frame), lambda row: row),), (), _digest(frame))
 
 
 def _with_index(frame: Any) -> Any:
     """A pandas frame whose index, where it says more than the row number, is a column."""
     frame = frame.rename(columns=str)
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise DataError(
+            "expected different names for the columns, got this one twice. Rename one of them.",
+            file=FRAME,
+            column=str(twice[0]),
+        )
     if type(frame.index).__name__ == "RangeIndex" and frame.index.name is None:
         return frame
     if type(frame.index).__name__ == "PeriodIndex":
-        frame = frame.set_axis(frame.index.to_timestamp(), axis=0).rename_axis(frame.index.name)
+        frame = frame.set_axis(frame.index.to_timestamp(), axis=0)
     if frame.index.name is None and frame.index.nlevels == 1 and "index" not in frame.columns:
         frame = frame.rename_axis("index")
     return frame.reset_index()
@@ -229,6 +187,8 @@ def _digest(frame: pl.DataFrame) -> str:
         physical = column.to_physical()
         if physical.dtype.is_numeric():
             digest.update(np.ascontiguousarray(physical.fill_null(0).to_numpy()).tobytes())
+        elif physical.dtype == pl.String:
+            digest.update(str(physical.str.join("\0").item()).encode())
         else:
-            digest.update("\0".join(map(str, column.to_list())).encode())
+            digest.update("\0".join(map(str, physical.to_list())).encode())
     return digest.hexdigest()

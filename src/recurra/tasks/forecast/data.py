@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recurra.data import calendar, numbers
+from recurra.data import calendar, values
 from recurra.data.frequency import Array, Frequency, parse_frequency, place
 from recurra.data.grids import find_frequency, natural_horizon, natural_seasons
 from recurra.data.seasons import discover_seasons, find_seasons
@@ -212,7 +212,7 @@ def _train_rows(layout: Layout, series: _Series, split: Split) -> Array:
 
 def _fit(table: Table, name: str, train: Array) -> Column:
     cells = table.frame[name]
-    return fit_column(name, cells, table.numbers(name) if numbers.is_number(cells) else None, train)
+    return fit_column(name, cells, table.numbers(name) if values.is_number(cells) else None, train)
 
 
 def _encoded(table: Table, columns: tuple[Column, ...]) -> Array:

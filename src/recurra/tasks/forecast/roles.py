@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from recurra.data import numbers
+from recurra.data import values
 from recurra.data.frequency import Array
 from recurra.data.tables import Table
 from recurra.data.times import Stamps, is_time, parse_times
@@ -129,9 +129,9 @@ def _figures_as_time(table: Table, column: str, first: bool) -> Stamps | None:
     """Years, seconds since 1970 and step numbers, where the name or an even rise says that they are a time."""
     hinted = _rank(column, TIME_NAMES) < len(TIME_NAMES)
     cells = table.frame[column]
-    if not (hinted or first) or not numbers.is_number(cells) or cells.dtype == pl.Boolean:
+    if not (hinted or first) or not values.is_number(cells) or cells.dtype == pl.Boolean:
         return None
-    value, bad = numbers.parse(cells)
+    value, bad = values.parse(cells)
     if len(bad) or np.isnan(value).any():
         return None
     gap = np.diff(value)
@@ -154,7 +154,7 @@ def _rank(column: str, names: tuple[str, ...]) -> int:
 def _find_ids(table: Table, stamps: Stamps | None, taken: set[str | None]) -> tuple[str, ...]:
     """The fewest columns that, with the time, tell all rows apart; none where the time alone does."""
     frame = table.frame
-    free = [column for column in frame.columns if column not in taken and not numbers.is_empty(frame[column])]
+    free = [column for column in frame.columns if column not in taken and not values.is_empty(frame[column])]
     words = [column for column in free if not _is_figures(frame[column])]
     hinted = [column for column in free if _id_rank(column) < len(ID_NAMES)]
     candidates = sorted({*words, *hinted}, key=lambda column: (_id_rank(column), free.index(column)))
@@ -183,7 +183,7 @@ def _ids_without_time(frame: pl.DataFrame, words: list[str]) -> tuple[str, ...]:
 
 
 def _is_figures(cells: pl.Series) -> bool:
-    return numbers.is_number(cells) or cells.dtype.is_temporal()
+    return values.is_number(cells) or cells.dtype.is_temporal()
 
 
 def _id_rank(column: str) -> int:
@@ -203,7 +203,7 @@ def _find_targets(
     free = [
         column
         for column in frame.columns
-        if column not in taken and numbers.is_number(frame[column]) and not _is_row_number(frame[column])
+        if column not in taken and values.is_number(frame[column]) and not _is_row_number(frame[column])
     ]
     hinted = [column for column in free if _rank(column, TARGET_NAMES) < len(TARGET_NAMES)]
     if len(hinted) == 1:
@@ -221,5 +221,5 @@ def _is_row_number(cells: pl.Series) -> bool:
     """0, 1, 2, … under a name that frames give to their index."""
     if _rank(cells.name, ROW_NUMBER_NAMES) == len(ROW_NUMBER_NAMES):
         return False
-    value: Array = numbers.parse(cells)[0]
+    value: Array = values.parse(cells)[0]
     return bool((np.diff(value) == 1).all())

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
-from recurra.data import numbers
+from recurra.data import values
 from recurra.data.frequency import Array, Frequency
 
 # Categories with a column of their own; the rest share "other".
@@ -122,5 +122,5 @@ def text_of(cells: pl.Series) -> pl.Series:
     if cells.dtype != pl.String:
         return cells.cast(pl.String)
     stripped = cells.str.strip_chars()
-    gone: Any = numbers.missing(cells)
+    gone: Any = values.missing(cells)
     return pl.select(pl.when(~gone).then(stripped).alias(cells.name)).to_series()

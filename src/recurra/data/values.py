@@ -1,4 +1,4 @@
-"""Numbers as people write them in text files, and as frames hold them."""
+"""Cells as values: numbers as people write them, and what stands for no value."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ MISSING = (
 Style = Literal["plain", "decimal comma", "thousands comma"]
 
 # 1,234 or 1,234,567.8 · 1.234.567,8 or 1,5 · the spaces and apostrophes that group thousands elsewhere
+PLAIN = r"^[+-]?\d+(\.\d*)?([eE][+-]?\d+)?$"
 THOUSANDS_COMMA = r"^[+-]?\d{1,3}(,\d{3})+(\.\d*)?$"
-DECIMAL_COMMA = r"^[+-]?(\d{1,3}([. '\u00a0\u202f]\d{3})+|\d*)(,\d*)?([eE][+-]?\d+)?$"
+DECIMAL_COMMA = r"^[+-]?([1-9]\d{0,2}([. '\u00a0\u202f]\d{3})+|\d*)(,\d*)?([eE][+-]?\d+)?$"
 # Only one reading is possible: grouped twice or with a decimal point · a fraction not of three digits, or 0,…
 SURELY_THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(,\d{3}|\.\d*)$"
 SURELY_DECIMAL = r"^[+-]?(0?,\d+|\d+,(\d{1,2}|\d{4,})|\d{4,},\d+|\d{1,3}(\.\d{3})+,\d*)$"
 # Share of a text column's cells that must be numbers for the others to be mistakes rather than words.
 MOSTLY = 0.5
-SAMPLE = 2_000
+SAMPLE = 1_000
 
 
 def missing(column: pl.Series) -> pl.Series:
@@ -38,21 +39,21 @@ def is_number(column: pl.Series) -> bool:
     if column.dtype != pl.String:
         return column.dtype.is_numeric() or column.dtype == pl.Boolean
     sample = _sample(column)
-    return len(sample) > 0 and sample.cast(pl.Float64, strict=False).is_not_null().mean() > MOSTLY  # type: ignore[operator]
+    return len(sample) > 0 and sample.cast(pl.Float64, strict=False).count() > MOSTLY * len(sample)
 
 
 def _sample(column: pl.Series) -> pl.Series:
-    """Cells with a value from the whole height of the column."""
-    known = column.filter(~missing(column)) if len(column) <= SAMPLE else column.drop_nulls()
-    known = known.gather_every(max(1, len(known) // SAMPLE)).str.strip_chars()
-    return known.filter(~missing(known))
+    """Some of the cells that have a value, from the whole height of the column, stripped."""
+    known = column if column.null_count() == 0 else column.drop_nulls()
+    known = known.gather_every(max(1, len(known) // SAMPLE))
+    return known.filter(~missing(known)).str.strip_chars()
 
 
 def is_empty(column: pl.Series) -> bool:
     """Whether no cell of the column has a value."""
     if column.null_count() == len(column):
         return True
-    return column.dtype == pl.String and bool(missing(column).all())
+    return column.dtype == pl.String and len(_sample(column)) == 0 and bool(missing(column).all())
 
 
 def parse(column: pl.Series) -> tuple[Array, Array]:
@@ -60,27 +61,26 @@ def parse(column: pl.Series) -> tuple[Array, Array]:
 
     Booleans are 0 and 1.  Returns (R,) float64, (B,) int64.
     """
+    bad = np.zeros(len(column), dtype=bool)
     if column.dtype == pl.String:
         value = column.cast(pl.Float64, strict=False)
-        doubtful = column.is_not_null() & value.is_null()
-        if doubtful.any():
-            text = column.filter(doubtful).str.strip_chars()
-            again = text.cast(pl.Float64, strict=False)
-            value = value.scatter(doubtful.arg_true(), again)
-            doubtful = doubtful & value.is_null() & ~missing(column)
+        if value.null_count() > column.null_count():
+            odd = (column.is_not_null() & value.is_null()).arg_true()
+            cells = column.gather(odd)
+            again = cells.str.strip_chars().cast(pl.Float64, strict=False)
+            value = value.scatter(odd, again)
+            bad[odd.to_numpy()] = (again.is_null() & ~missing(cells)).to_numpy()
     elif is_number(column):
         value = column.cast(pl.Float64)
-        doubtful = pl.repeat(False, len(column), eager=True)
     else:
         value = pl.repeat(None, len(column), dtype=pl.Float64, eager=True)
-        doubtful = column.is_not_null()
+        bad = column.is_not_null().to_numpy()
     number = value.fill_null(np.nan).to_numpy().astype(np.float64)
-    bad = doubtful.to_numpy() | np.isinf(number)
-    return number, np.flatnonzero(bad)
+    return number, np.flatnonzero(bad | np.isinf(number))
 
 
 def find_style(columns: list[pl.Series], separator: str) -> tuple[Style, bool]:
-    """How a text file writes its numbers, from all text columns, and whether that is sure.
+    """How a text file writes its numbers, from all its columns, and whether that is sure.
 
     "1,234" alone may be either: it is taken for thousands where commas separate the columns, and for a
     decimal comma elsewhere.
@@ -92,9 +92,7 @@ def find_style(columns: list[pl.Series], separator: str) -> tuple[Style, bool]:
         text = column.str.strip_chars()
         if text.str.contains(SURELY_DECIMAL).any() and _mostly(text, DECIMAL_COMMA):
             return "decimal comma", True
-        if text.str.contains(SURELY_THOUSANDS).any() and _mostly(
-            text, THOUSANDS_COMMA + r"|^[+-]?\d+(\.\d*)?$"
-        ):
+        if text.str.contains(SURELY_THOUSANDS).any() and _mostly(text, f"{THOUSANDS_COMMA}|{PLAIN}"):
             return "thousands comma", True
         maybe = maybe or _mostly(text, THOUSANDS_COMMA + r"|^[+-]?\d{1,3}$")
     if maybe:
@@ -104,18 +102,18 @@ def find_style(columns: list[pl.Series], separator: str) -> tuple[Style, bool]:
 
 def _mostly(text: pl.Series, pattern: str) -> bool:
     known = _sample(text)
-    return len(known) > 0 and known.str.contains(pattern).mean() > MOSTLY  # type: ignore[operator]
+    return int(known.str.contains(pattern).sum()) > MOSTLY * len(known)
 
 
 def plain(column: pl.Series, style: Style) -> pl.Series:
     """A text column with its numbers rewritten as 1234.5; other cells stay as they are."""
-    if style == "plain":
-        return column
-    name, text = column.name, column.str.strip_chars()
+    text = column.str.strip_chars()
     if style == "thousands comma":
         rewritten, pattern = text.str.replace_all(",", "", literal=True), THOUSANDS_COMMA
     else:
         rewritten = text.str.replace_all(r"[. '\u00a0\u202f]", "").str.replace(",", ".", literal=True)
         pattern = DECIMAL_COMMA
+    if not text.str.contains(pattern).any() or not _mostly(text, f"{pattern}|{PLAIN}"):
+        return column
     fits = text.str.contains(pattern)
-    return pl.select(pl.when(fits).then(rewritten).otherwise(column).alias(name)).to_series()
+    return pl.select(pl.when(fits).then(rewritten).otherwise(column).alias(column.name)).to_series()
