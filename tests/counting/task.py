@@ -41,10 +41,10 @@ class Rows:
 class Model(nn.Module):
     """One recurrent layer with dropout, so that random numbers matter."""
 
-    def __init__(self, hidden: int) -> None:
+    def __init__(self, hidden: int, dropout: float) -> None:
         super().__init__()
         self.rnn = nn.RNN(1, hidden, batch_first=True)
-        self.drop = nn.Dropout(0.1)
+        self.drop = nn.Dropout(dropout)
         self.out = nn.Linear(hidden, 1)
         self.register_buffer("spread", torch.zeros(1))
 
@@ -73,7 +73,7 @@ class Counting:
         )
 
     def build(self, config: CountingConfig, schema: Schema) -> nn.Module:
-        return Model(config.hidden)
+        return Model(config.hidden, config.dropout)
 
     def plan(self, config: CountingConfig, data: Rows) -> Plan:
         return Plan(

@@ -49,8 +49,9 @@ def save(folder: Path, step: int, checkpoint: Checkpoint) -> None:
         for old in _names(folder)[KEPT:]:
             _remove(old)
     except OSError as error:
+        size = f"{len(tensors) / 1e6:.1f} MB"
         raise CheckpointError(
-            f"expected room for a checkpoint of {len(tensors) / 1e6:.1f} MB in {folder}, got {error.strerror}. "
+            f"expected room for a checkpoint of {size} in {folder}, got {error.strerror}. "
             "Make room, or permit writing, and add --resume."
         ) from error
 
