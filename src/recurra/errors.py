@@ -33,13 +33,17 @@ class DataError(RecurraError):
         self, message: str, *, file: str | None = None, row: int | None = None, column: str | None = None
     ) -> None:
         self.file, self.row, self.column = file, row, column
-        row_word = "line" if file is not None and not file.endswith(("frame", ".parquet")) else "row"
         where = [
             *([file] if file is not None else []),
-            *([f"{row_word} {row}"] if row is not None else []),
+            *([f"{row_word(file)} {row}"] if row is not None else []),
             *([f"column {column!r}"] if column is not None else []),
         ]
         super().__init__(f"{', '.join(where)}: {message}" if where else message)
+
+
+def row_word(file: str | None) -> str:
+    """ "line" for text files, "row" for frames and Parquet."""
+    return "row" if file is None or file == "frame" or file.endswith((".parquet", ".pq")) else "line"
 
 
 class ConfigError(RecurraError):

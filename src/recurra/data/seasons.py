@@ -20,7 +20,7 @@ SHARE = 0.2
 WEAK = 0.1
 # The days of a year form a curve too smooth to show in differences; it is tested on means over weeks.
 YEAR_OF_DAYS, WEEKS = 365, 52
-# Where nothing suggests a season: the longest lag looked at, and how near to the highest the first peak must be.
+# Where nothing suggests a season: the longest lag looked at, and how near to the highest a peak must be.
 LONGEST_LAG, NEARLY = 2_000, 0.85
 # Steps per day of common frequencies: such a season suggests a week of seven.
 DAYS = (24, 48, 72, 96, 144, 288)
@@ -50,7 +50,7 @@ def find_seasons(series: Sequence[Array], candidates: Sequence[int]) -> tuple[in
 
 
 def discover_seasons(series: Sequence[Array]) -> tuple[int, ...]:
-    """The season where nothing suggests any: the first high peak of the mean autocorrelation; then its week."""
+    """The season where nothing suggests any: the first high peak of the autocorrelation, and its week."""
     peak = _peak([difference(one[-STEPS:]) for one in spread(series)])
     if peak is None:
         return ()
@@ -128,7 +128,7 @@ def without(step: Array, period: int) -> Array:
 
 
 def _peak(work: Sequence[Array]) -> int | None:
-    """The first lag whose mean autocorrelation is a peak nearly as high as the highest; later ones repeat it."""
+    """The first lag with a peak of the mean autocorrelation nearly as high as the highest."""
     lags = min(int(max((len(one) for one in work), default=0) / CYCLES), LONGEST_LAG)
     if lags < 4:
         return None

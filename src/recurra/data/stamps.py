@@ -47,10 +47,10 @@ class Stamps:
         )
 
 
-def show(value: Array, row: int) -> str:
-    """Microseconds since 1970 as 2020-01-31 or 2020-01-31 12:00."""
+def show(value: Array, row: int, *, hours: bool = False) -> str:
+    """Microseconds since 1970 as 2020-01-31 or 2020-01-31 12:00; midnight is shown with `hours` alone."""
     text = str(value[row].astype("datetime64[us]")).replace("T", " ")
-    for rest in (".000000", ":00", " 00:00"):
+    for rest in (".000000", ":00", *(() if hours else (" 00:00",))):
         text = text.removesuffix(rest)
     return text
 

@@ -16,7 +16,7 @@ from recurra.data import values
 from recurra.data.files import Part, read_file
 from recurra.data.frequency import Array
 from recurra.data.stamps import Problem
-from recurra.errors import DataError
+from recurra.errors import DataError, row_word
 
 # What frames other than files are called in messages; their rows are counted from 0, as Python does.
 FRAME = "frame"
@@ -26,8 +26,9 @@ FRAME = "frame"
 class Table:
     """All rows in the order they were read.
 
-    frame: columns of text (from delimited files) or typed ones.  notes: what had to be assumed, one line
-    each.  sha256: of the content.  rows: (R,) int64, number of each row among all that were read; None for all.
+    frame: columns of text (from delimited files) or typed ones.
+    notes: what had to be assumed, one line each.  sha256: of the content.
+    rows: (R,) int64, number of each row among all that were read; None for all.
     """
 
     frame: pl.DataFrame
@@ -49,6 +50,11 @@ class Table:
                 return part.name, part.line(at)
             at -= part.rows
         raise IndexError(row)
+
+    def spot(self, row: int, beside: int) -> str:
+        """The line of a row in words, with its file where that is not the other row's."""
+        (file, line), (other, _) = self.where(row), self.where(beside)
+        return f"{row_word(file)} {line}" if file == other else f"{row_word(file)} {line} of {file}"
 
     def error(self, message: str, row: int | None = None, column: str | None = None) -> DataError:
         """A DataError at a row and column of this table."""

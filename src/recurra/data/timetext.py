@@ -81,8 +81,11 @@ def is_time(column: pl.Series) -> bool:
 
 
 def parse_text(text: pl.Series, unique: pl.Series, problem: Problem, form: str | None) -> Stamps:
-    """Text in the form that all cells have.  text: (R,) stripped.  unique: its different cells.  form: as they
-    were written before, which settles the order of day and month."""
+    """Text in the form that all cells have.
+
+    text: (R,) stripped.  unique: its different cells.  form: as they were written before, which settles the
+    order of day and month.
+    """
     hits = {name: unique.str.contains(pattern) for name, pattern in FORMS.items()}
     best = max(hits, key=lambda name: int(hits[name].sum()))
     if not hits[best].all():

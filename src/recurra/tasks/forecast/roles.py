@@ -33,6 +33,8 @@ TARGET_NAMES = ("y", "target", "value")
 ROW_NUMBER_NAMES = ("column_1", "index", "unnamed: 0", "level_0", "row", "rownames")
 # More columns than these are not combined in search of an id.
 MOST_ID_CANDIDATES, MOST_IDS = 8, 3
+# Times whose rows are looked at in search of an id, and the column that holds them meanwhile.
+ID_TIMES, TIME = 200, "\0time"
 ALL_NAMED = 6
 
 
@@ -80,7 +82,8 @@ def need_column(table: Table, column: str) -> None:
     """Raises DataError where the table lacks the column."""
     if column not in table.frame.columns:
         raise DataError(
-            f"expected the column {column!r}, got {listed(table.frame.columns)}. Name one of these, or add it.",
+            f"expected the column {column!r}, got {listed(table.frame.columns)}. "
+            "Name one of these, or add it.",
             file=table.name,
         )
 
@@ -102,7 +105,8 @@ def _refuse_two_roles(config: ForecastConfig) -> None:
         for column in columns or ():
             if column in seen:
                 raise DataError(
-                    f"expected one role for the column {column!r}, got {seen[column]} and {role}. Name it once."
+                    f"expected one role for the column {column!r}, got {seen[column]} and {role}. "
+                    "Name it once."
                 )
             seen[column] = role
 
@@ -126,7 +130,7 @@ def _find_time(
 
 
 def _figures_as_time(table: Table, column: str, first: bool) -> Stamps | None:
-    """Years, seconds since 1970 and step numbers, where the name or an even rise says that they are a time."""
+    """Years, epochs and step numbers, where the name or an even rise says that they are a time."""
     hinted = _rank(column, TIME_NAMES) < len(TIME_NAMES)
     cells = table.frame[column]
     if not (hinted or first) or not values.is_number(cells) or cells.dtype == pl.Boolean:
@@ -155,19 +159,27 @@ def _find_ids(table: Table, stamps: Stamps | None, taken: set[str | None]) -> tu
     """The fewest columns that, with the time, tell all rows apart; none where the time alone does."""
     frame = table.frame
     free = [column for column in frame.columns if column not in taken and not values.is_empty(frame[column])]
-    words = [column for column in free if not _is_figures(frame[column])]
+    words = [
+        column
+        for column in free
+        if frame[column].dtype in (pl.String, pl.Boolean) and not _is_figures(frame[column])
+    ]
     hinted = [column for column in free if _id_rank(column) < len(ID_NAMES)]
     candidates = sorted({*words, *hinted}, key=lambda column: (_id_rank(column), free.index(column)))
     if stamps is None:
         return _ids_without_time(frame, words)
-    rows = frame.select(*candidates, pl.Series("\0time", stamps.value))
-    if rows["\0time"].n_unique() == len(rows):
+    if len(np.unique(stamps.value)) == len(frame):
         sure = [column for column in candidates if column.strip().lower() in SURE_ID_NAMES]
         return tuple(column for column in sure[:1] if frame[column].n_unique() == 1)
-    rows = rows.filter(~frame.is_duplicated()) if frame.is_duplicated().any() else rows
+    # All rows of a few times show which columns tell rows of one time apart.
+    times = np.unique(stamps.value)
+    some_times = times[np.linspace(0, len(times) - 1, min(len(times), ID_TIMES)).astype(int)]
+    rows = (
+        frame.with_columns(pl.Series(TIME, stamps.value)).filter(np.isin(stamps.value, some_times)).unique()
+    )
     for size in range(1, MOST_IDS + 1):
         for some in combinations(candidates[:MOST_ID_CANDIDATES], size):
-            if rows.select(*some, "\0time").n_unique() == len(rows):
+            if rows.select(*some, TIME).n_unique() == len(rows):
                 return tuple(some)
     return ()
 

@@ -10,13 +10,14 @@ from pydantic import BaseModel, ConfigDict
 
 from recurra.data import values
 from recurra.data.frequency import Array, Frequency
+from recurra.data.stamps import write_times
 
 # Categories with a column of their own; the rest share "other".
 MOST_CATEGORIES = 32
 
 
 class Column(BaseModel):
-    """A covariate and its encoding: (x - mean) / scale, or one column for each category and one for others."""
+    """A covariate and its encoding: (x - mean) / scale, or a column per category and one for others."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -64,6 +65,17 @@ class Schema(BaseModel):
     def static_features(self) -> tuple[str, ...]:
         """Names of the columns of `Panel.static`."""
         return tuple(name for column in self.static for name in column.features)
+
+    def write_times(self, index: Array) -> pl.Series:
+        """Times of grid indices as the user's file has them: dates, date-times, years, quarters, numbers."""
+        return write_times(
+            self.frequency.to_value(np.asarray(index, dtype=np.int64)), self.time_form, self.zone
+        )
+
+    @property
+    def zone(self) -> str | None:
+        """Time zone of `Frequency.to_time`; None where that is the wall clock."""
+        return None if self.frequency.wall else self.frequency.zone
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -29,42 +29,37 @@ class Split:
     end: Array
 
 
-def split_lengths(
-    lengths: Sequence[int], horizon: int, valid: int | None, test: int | None
-) -> tuple[Split, tuple[int, ...]]:
-    """The split, and the series that are too short for a test part and train whole.
+def split_lengths(lengths: Sequence[int], horizon: int, valid: int | None, test: int | None) -> Split:
+    """The last `test` steps of each series test, the `valid` ones before them validate, the others train.
 
-    A part that is not given is one horizon for a short series, else whole horizons near a tenth
-    (validation) or a fifth (test). Raises DataError where no series is long enough.
+    A part that is not given is one horizon for a short series, else whole horizons near a tenth (validation)
+    or a fifth (test). A series too short for all three goes without validation, then without test.
+    Raises DataError where no series is long enough for what is asked.
     """
     end = np.asarray(lengths, dtype=np.int64)
-    share = np.round(end[:, None] * [VALID_SHARE, TEST_SHARE] / horizon).astype(np.int64) * horizon
-    parts = np.where(end[:, None] < SHORT * horizon, horizon, np.maximum(share, horizon))
-    valid_steps = parts[:, 0] if valid is None else np.full(len(end), valid, dtype=np.int64)
-    test_steps = parts[:, 1] if test is None else np.full(len(end), test, dtype=np.int64)
-    if end.max() < test_steps.min() + valid_steps.min() + FEWEST:
-        _refuse_if_given(end, horizon, valid, test)
-    valid_steps = np.where(end - test_steps - valid_steps >= FEWEST, valid_steps, 0)
-    whole = end - test_steps - valid_steps < FEWEST
-    test_steps = np.where(whole, 0, test_steps)
-    if whole.all() and not (test == 0 and end.max() >= FEWEST):
-        _refuse(int(end.max()), horizon)
-    split = Split(end - test_steps - valid_steps, end - test_steps, end)
-    return split, tuple(np.flatnonzero(whole).tolist())
-
-
-def _refuse_if_given(end: Array, horizon: int, valid: int | None, test: int | None) -> None:
-    if valid or test:
-        need = (horizon if valid is None else valid) + (horizon if test is None else test) + FEWEST
+    valid_steps = _steps(end, horizon, VALID_SHARE, valid)
+    test_steps = _steps(end, horizon, TEST_SHARE, test)
+    room = end - FEWEST
+    if (valid or test) and (room < test_steps + valid_steps).all():
         raise DataError(
-            f"expected at least {need} steps in some series for {valid if valid is not None else horizon} "
-            f"validation steps, {test if test is not None else horizon} test steps and {FEWEST} to learn from, "
-            f"got at most {end.max()}. Ask for fewer."
+            f"expected at least {int((test_steps + valid_steps).min()) + FEWEST} steps in some series for "
+            f"{int(valid_steps.min())} validation steps, {int(test_steps.min())} test steps and {FEWEST} to "
+            f"learn from, got at most {end.max()}. Ask for shorter parts."
         )
-
-
-def _refuse(longest: int, horizon: int) -> None:
-    raise DataError(
-        f"expected at least {horizon + FEWEST} steps in some series to forecast {horizon}, got at most {longest}. "
-        f"Give more data, or a horizon of {max(1, longest // 4)}."
+    if (room < test_steps).all():
+        raise DataError(
+            f"expected at least {int(test_steps.min()) + FEWEST} steps in some series to forecast {horizon}, "
+            f"got at most {end.max()}. Give more data, or a horizon of {max(1, int(end.max()) // 4)}."
+        )
+    test_steps = np.where(room < test_steps, 0, test_steps)
+    valid_steps = np.where(
+        (room < test_steps + valid_steps) | (test_steps == 0) & (test != 0), 0, valid_steps
     )
+    return Split(end - test_steps - valid_steps, end - test_steps, end)
+
+
+def _steps(end: Array, horizon: int, share: float, given: int | None) -> Array:
+    if given is not None:
+        return np.full(len(end), given, dtype=np.int64)
+    whole = np.maximum(np.round(end * share / horizon).astype(np.int64), 1) * horizon
+    return np.where(end < SHORT * horizon, horizon, whole)
