@@ -26,7 +26,7 @@ def test_the_forecasting_example_runs(tmp_path):
     ],
 )
 def test_example_data_are_whole(name, rows, columns):
-    frame = pl.read_csv(ROOT / "examples" / "data" / name)
+    frame = pl.read_csv(ROOT / "examples" / "data" / name, infer_schema_length=None)
     assert frame.columns == columns
     assert len(frame) == rows
     assert frame.null_count().sum_horizontal().item() == 0

@@ -57,8 +57,10 @@ def _verdict(page: Page, evaluation: Evaluation) -> None:
     if not evaluation.words:
         return
     first, *rest = evaluation.words
-    good = first.startswith("The model is")
-    page.note(first, kind="good" if good else "bad")
+    kind = "plain"
+    if "is better than" in first:
+        kind = "good" if first.startswith("The model") else "bad"
+    page.note(first, kind=kind)
     page.lines(rest)
 
 

@@ -86,19 +86,17 @@ def _sentence(method: Method, metric: str, own: float, here: str, *, wins: bool,
     sign = -1 if wins else 1
     size, ends = sign * difference.estimate, sorted((sign * difference.low, sign * difference.high))
     told = f"difference {number(size)}"
-    doubt = ""
     if np.isfinite(difference.low):
         told += f", 95 % interval {number(ends[0])} to {number(ends[1])}"
-        doubt = "" if difference.certain else ", but the difference may be chance"
     else:
         told += "; too few windows for an interval"
+    verb = "is better than" if difference.certain else "is ahead of"
+    doubt = "" if difference.certain else ", but the difference may be chance"
     if wins:
-        verb = "is better than" if not doubt else "is ahead of"
         return (
             f"{method.name} {verb} the model {here}{doubt}: "
             f"{metric} {number(theirs)} against {number(own)} ({told})."
         )
-    verb = "is better than" if not doubt else "is ahead of"
     rivals = "every baseline" if everything else " and ".join(NAMES)
     return (
         f"The model {verb} {rivals} {here}{doubt}: {metric} {number(own)} against {number(theirs)} "
