@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from panels import panel
 
-from recurra.tasks.forecast.windows import spread, truths, windows
+from recurra.tasks.forecast.windows import spread, stride, truths, windows
 
 
 def test_origins_roll_from_first_to_the_last_full_horizon():
@@ -34,6 +34,14 @@ def test_spread_draws_one_of_each_part():
     assert (found // 100).tolist() == list(range(10))
     assert len(set((found % 100).tolist())) > 3
     assert spread(4, 10).tolist() == [0, 1, 2, 3]
+
+
+def test_origins_fall_on_every_season():
+    assert stride(48, (24, 168)) == 13
+    assert stride(14, (7,)) == 3
+    assert stride(18, (12,)) == 5
+    assert stride(2, ()) == 1
+    assert len({origin % 24 for origin in range(0, 24 * stride(24, (24,)), stride(24, (24,)))}) == 24
 
 
 def test_truths_beyond_the_end_are_missing():

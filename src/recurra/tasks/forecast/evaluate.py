@@ -14,12 +14,12 @@ from recurra.tasks.forecast import classical, verdict
 from recurra.tasks.forecast.baselines import Baseline, drift, naive, seasonal_naive
 from recurra.tasks.forecast.comparison import Difference, paired_difference
 from recurra.tasks.forecast.metrics import WindowScores, insample_scale
-from recurra.tasks.forecast.windows import Windows, spread, truths, windows
+from recurra.tasks.forecast.windows import Windows, spread, stride, truths, windows
 
 if TYPE_CHECKING:
     from recurra.tasks.forecast.data import Panel
 
-__all__ = ["Detail", "Forecaster", "Method", "Table", "Windows", "evaluate", "windows"]
+__all__ = ["Detail", "Forecaster", "Method", "Table", "Windows", "evaluate", "stride", "windows"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

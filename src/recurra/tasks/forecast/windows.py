@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import gcd
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,6 +51,17 @@ def windows(
     empty = np.empty(0, dtype=np.int64)
     every = Windows(np.concatenate([empty, *series]), np.concatenate([empty, *origins]))
     return every if limit is None else every.take(spread(len(every), limit))
+
+
+def stride(horizon: int, seasons: Sequence[int]) -> int:
+    """Steps between origins: about a quarter of the horizon, and never in step with a season.
+
+    A stride that shares no factor with the seasons lets origins fall on every hour, or weekday, in turn.
+    """
+    found = max(1, horizon // 4)
+    while any(gcd(found, season) > 1 for season in seasons):
+        found += 1
+    return found
 
 
 def spread(size: int, limit: int, seed: int = 0) -> Array:
