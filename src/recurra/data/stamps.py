@@ -16,6 +16,8 @@ Problem = Callable[[str, int], DataError]  # (message, row) -> the error that na
 # Whole numbers that are times: how many per second since 1970, and the range that is believed (1980 to 2100).
 EPOCHS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 EPOCH_RANGE = (315_532_800, 4_102_444_800)
+# Whole numbers of four figures that are years.
+YEARS = (1500, 2200)
 
 
 @dataclass(frozen=True, slots=True)

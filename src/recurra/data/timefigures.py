@@ -6,9 +6,8 @@ import numpy as np
 import polars as pl
 
 from recurra.data.frequency import DAY, Array
-from recurra.data.stamps import EPOCH_RANGE, EPOCHS, Problem, Stamps, to_days
+from recurra.data.stamps import EPOCH_RANGE, EPOCHS, YEARS, Problem, Stamps, to_days
 
-YEARS = (1500, 2200)
 FIGURE_FORMS = ("step", "year", "decimal year", "yearmonth", "yearmonthday", *EPOCHS)
 # 1949.0833 is February 1949, as R writes it; figures are rounded there, so this much of a month may be off.
 MONTH_SLACK = 0.02

@@ -12,6 +12,7 @@ from recurra.data.frequency import Array, Frequency
 from recurra.data.grids import natural_horizon, natural_seasons
 from recurra.data.seasons import discover_seasons, find_seasons
 from recurra.data.tables import Table, read_table
+from recurra.data.timeparts import join_parts
 from recurra.data.times import Stamps, parse_times
 from recurra.errors import DataError
 from recurra.tasks.forecast.found import describe
@@ -63,6 +64,7 @@ def read_panel(config: ForecastConfig, source: Any) -> Dataset:
     past, future, static = _fit(table, roles, _train_rows(layout, targets, split))
     schema = Schema(
         time=roles.time,
+        time_parts=roles.time_parts,
         time_form=roles.stamps.form if roles.stamps else "step",
         ids=roles.ids,
         targets=roles.targets,
@@ -86,15 +88,16 @@ def read_panel_with(schema: Schema, source: Any) -> Panel:
     table = _rows_that_count(whole, whole.without_blank_rows(), schema.time, schema.ids)
     stamps = None
     if schema.time is not None:
-        stamps = parse_times(table.frame[schema.time], table.problem(schema.time), schema.time_form)
-    used = tuple(column for column in schema.columns if column not in (schema.time, *schema.ids))
+        cells = join_parts(table.frame, schema.time, schema.time_parts)
+        stamps = parse_times(cells, table.problem(schema.time), schema.time_form)
+    used = tuple(column.name for column in (*schema.past, *schema.future, *schema.static))
     layout = _lay_out(
         table,
         schema.time,
         stamps,
         frequency=schema.frequency,
         groups=group_rows(table, schema.ids),
-        used=used,
+        used=(*schema.targets, *used),
     )
     targets = cut_targets(table, layout, schema.targets, bool(schema.ids))
     if targets.empty:

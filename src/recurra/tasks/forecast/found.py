@@ -40,7 +40,8 @@ def _time(panel: Panel, time: str | None, stamps: Stamps | None, layout: Layout)
     frequency = panel.schema.frequency
     first, last = span(panel)
     zone = f" ({frequency.zone})" if frequency.zone else ""
-    lines = [f"time: {time}, {frequency}, {first} to {last}{zone}", *stamps.notes]
+    name = " + ".join((time, *panel.schema.time_parts))
+    lines = [f"time: {name}, {frequency}, {first} to {last}{zone}", *stamps.notes]
     between = count_between(stamps, frequency)
     if between:
         lines.append(f"between steps: {between:,} of {len(stamps.value):,} rows, counted as the nearest step")

@@ -8,7 +8,7 @@ import numpy as np
 
 from recurra.data import calendar
 from recurra.data.frequency import DAY, Array
-from recurra.data.stamps import show
+from recurra.data.stamps import WRITTEN, show
 from recurra.data.tables import Table
 from recurra.errors import DataError
 from recurra.tasks.forecast.layout import Layout
@@ -164,11 +164,11 @@ def span(panel: Panel) -> tuple[str, str]:
     """First and last time of any target, in words."""
     schema, last = panel.schema, panel.start + np.array([len(one) - 1 for one in panel.target])
     index = np.array([panel.start.min(), last.max()])
-    if schema.frequency.unit == "step" or schema.frequency.months:
+    if schema.time_form == "step" or schema.time_form in WRITTEN:
         first, end = schema.write_times(index)
         return str(first), str(end)
     value = schema.frequency.to_value(index)
     if schema.zone is not None:
         value = calendar.to_wall(value, schema.zone)
-    hours = schema.frequency.length % DAY != 0
+    hours = bool(schema.frequency.length % DAY)
     return show(value, 0, hours=hours), show(value, 1, hours=hours)

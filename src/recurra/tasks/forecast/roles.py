@@ -12,6 +12,7 @@ import polars as pl
 from recurra.data import values
 from recurra.data.frequency import Array
 from recurra.data.tables import Table
+from recurra.data.timeparts import find_parts, join_parts
 from recurra.data.times import Stamps, is_time, parse_times
 from recurra.errors import DataError
 
@@ -43,6 +44,7 @@ class Roles:
     """The part that each column plays.  notes: what was found, one line each."""
 
     time: str | None
+    time_parts: tuple[str, ...]
     stamps: Stamps | None
     ids: tuple[str, ...]
     targets: tuple[str, ...]
@@ -64,14 +66,14 @@ def find_roles(table: Table, config: ForecastConfig) -> Roles:
     for column in (*named, *([config.time] if config.time else [])):
         need_column(table, column)
     _refuse_two_roles(config)
-    time, stamps = _find_time(table, config, named)
-    taken = {*named, time}
+    time, parts, stamps = _find_time(table, config, named)
+    taken = {*named, time, *parts}
     ids = config.id if config.id is not None else _find_ids(table, stamps, taken)
-    targets, left = _find_targets(table, config, {*taken, *ids})
+    targets = _find_targets(table, config, {*taken, *ids})
     roles = Roles(
-        time, stamps, tuple(ids), targets, config.past or (), config.future or (), config.static or ()
+        time, parts, stamps, tuple(ids), targets, config.past or (), config.future or (), config.static or ()
     )
-    used = {time, *ids, *targets, *covariates}
+    used = {time, *parts, *ids, *targets, *covariates}
     left = [column for column in table.frame.columns if column not in used]
     if left:
         roles.notes.append(f"left out: {listed(left)} (name it as past, future or static to use it)")
@@ -113,20 +115,25 @@ def _refuse_two_roles(config: ForecastConfig) -> None:
 
 def _find_time(
     table: Table, config: ForecastConfig, named: tuple[str, ...]
-) -> tuple[str | None, Stamps | None]:
+) -> tuple[str | None, tuple[str, ...], Stamps | None]:
+    """The time column, those that complete it, and the times."""
     frame = table.frame
-    if config.time is not None:
-        return config.time, parse_times(frame[config.time], table.problem(config.time))
     free = [column for column in frame.columns if column not in named]
-    certain = [column for column in free if is_time(frame[column])]
-    if certain:
-        best = min(certain, key=lambda column: (_rank(column, TIME_NAMES), free.index(column)))
-        return best, parse_times(frame[best], table.problem(best))
+    time = config.time
+    if time is None:
+        certain = [column for column in free if is_time(frame[column])]
+        time = min(certain, key=lambda column: (_rank(column, TIME_NAMES), free.index(column)), default=None)
+    found = find_parts(frame, time, free)
+    if found is not None:
+        cells = join_parts(frame, *found)
+        return *found, parse_times(cells, table.problem(found[0]))
+    if time is not None:
+        return time, (), parse_times(frame[time], table.problem(time))
     for column in sorted(free, key=lambda column: _rank(column, TIME_NAMES)):
         stamps = _figures_as_time(table, column, first=column == frame.columns[0])
         if stamps is not None:
-            return column, stamps
-    return None, None
+            return column, (), stamps
+    return None, (), None
 
 
 def _figures_as_time(table: Table, column: str, first: bool) -> Stamps | None:
@@ -151,6 +158,7 @@ def _figures_as_time(table: Table, column: str, first: bool) -> Stamps | None:
 
 
 def _rank(column: str, names: tuple[str, ...]) -> int:
+    """Place of the column's name among these, their number if it is not there."""
     lower = column.strip().lower()
     return names.index(lower) if lower in names else len(names)
 
@@ -158,21 +166,17 @@ def _rank(column: str, names: tuple[str, ...]) -> int:
 def _find_ids(table: Table, stamps: Stamps | None, taken: set[str | None]) -> tuple[str, ...]:
     """The fewest columns that, with the time, tell all rows apart; none where the time alone does."""
     frame = table.frame
-    free = [column for column in frame.columns if column not in taken and not values.is_empty(frame[column])]
-    words = [
-        column
-        for column in free
-        if frame[column].dtype in (pl.String, pl.Boolean) and not _is_figures(frame[column])
-    ]
-    hinted = [column for column in free if _id_rank(column) < len(ID_NAMES)]
-    candidates = sorted({*words, *hinted}, key=lambda column: (_id_rank(column), free.index(column)))
+    free = [column for column in frame.columns if column not in taken]
+    times = np.unique(stamps.value) if stamps is not None else np.empty(0)
+    if len(times) == len(frame):
+        sure = [column for column in free if _rank(column, SURE_ID_NAMES) < len(SURE_ID_NAMES)]
+        return tuple(column for column in sure[:1] if frame[column].n_unique() == 1)
+    words = [column for column in free if _is_words(frame[column])]
     if stamps is None:
         return _ids_without_time(frame, words)
-    if len(np.unique(stamps.value)) == len(frame):
-        sure = [column for column in candidates if column.strip().lower() in SURE_ID_NAMES]
-        return tuple(column for column in sure[:1] if frame[column].n_unique() == 1)
+    hinted = [column for column in free if _id_rank(column) < len(ID_NAMES)]
+    candidates = sorted({*words, *hinted}, key=lambda column: (_id_rank(column), free.index(column)))
     # All rows of a few times show which columns tell rows of one time apart.
-    times = np.unique(stamps.value)
     some_times = times[np.linspace(0, len(times) - 1, min(len(times), ID_TIMES)).astype(int)]
     rows = (
         frame.with_columns(pl.Series(TIME, stamps.value)).filter(np.isin(stamps.value, some_times)).unique()
@@ -194,11 +198,14 @@ def _ids_without_time(frame: pl.DataFrame, words: list[str]) -> tuple[str, ...]:
     return ()
 
 
-def _is_figures(cells: pl.Series) -> bool:
-    return values.is_number(cells) or cells.dtype.is_temporal()
+def _is_words(cells: pl.Series) -> bool:
+    return (
+        cells.dtype in (pl.String, pl.Boolean) and not values.is_number(cells) and not values.is_empty(cells)
+    )
 
 
 def _id_rank(column: str) -> int:
+    """Place among the names of ids, their number for other names."""
     lower = column.strip().lower()
     return min(
         _rank(column, ID_NAMES),
@@ -206,27 +213,26 @@ def _id_rank(column: str) -> int:
     )
 
 
-def _find_targets(
-    table: Table, config: ForecastConfig, taken: set[str | None]
-) -> tuple[tuple[str, ...], list[str]]:
+def _find_targets(table: Table, config: ForecastConfig, taken: set[str | None]) -> tuple[str, ...]:
+    """The named ones, the one with a telling name, else every column of numbers that is no key."""
     frame = table.frame
     if config.target is not None:
-        return config.target, []
+        return config.target
     free = [
         column
         for column in frame.columns
         if column not in taken and values.is_number(frame[column]) and not _is_row_number(frame[column])
     ]
     hinted = [column for column in free if _rank(column, TARGET_NAMES) < len(TARGET_NAMES)]
-    if len(hinted) == 1:
-        return (hinted[0],), [column for column in free if column != hinted[0]]
     if not free:
         raise DataError(
             f"expected at least one column of numbers to forecast, got {listed(frame.columns)}. "
             "Name the column with target.",
             file=table.name,
         )
-    return tuple(free), []
+    if len(hinted) == 1:
+        return (hinted[0],)
+    return tuple(column for column in free if _id_rank(column) == len(ID_NAMES)) or tuple(free)
 
 
 def _is_row_number(cells: pl.Series) -> bool:

@@ -41,12 +41,14 @@ class Schema(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     time: str | None  # None: rows are in order, and the step number is the time
+    time_parts: tuple[str, ...] = ()  # columns that complete the time: a clock, or month, day and hour
     time_form: str = "step"  # how times are written; see recurra.data.times
     ids: tuple[str, ...] = ()  # id columns of a long table; () for a wide one, or one series
     targets: tuple[str, ...]
     frequency: Frequency
     seasons: tuple[int, ...] = ()
     horizon: int
+    length: int = 0  # median steps of the training parts; the network's sizes follow from it
     past: tuple[Column, ...] = ()
     future: tuple[Column, ...] = ()
     static: tuple[Column, ...] = ()
@@ -81,7 +83,7 @@ class Schema(BaseModel):
     def columns(self) -> tuple[str, ...]:
         """Every column that must be there."""
         covariates = (column.name for column in (*self.past, *self.future, *self.static))
-        return (*([self.time] if self.time else []), *self.ids, *self.targets, *covariates)
+        return (*([self.time] if self.time else []), *self.time_parts, *self.ids, *self.targets, *covariates)
 
 
 def fit_column(name: str, cells: pl.Series, value: Array | None, train: Array) -> Column:
