@@ -135,7 +135,7 @@ def by_step(detail: Detail, methods: list[Method], where: Array) -> Figure:
             steps = np.arange(1, len(curve) + 1)
             axes.plot(steps, curve, label=method.name, zorder=3 if i == 0 else 2, **_line(i))
             ends.append(f"{method.name} {number(float(curve[0]))} to {number(float(curve[-1]))}")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.locator_params(axis="x", integer=True)
         axes.set_xlabel("steps ahead")
         axes.set_ylim(0, axes.get_ylim()[1] * 1.3)  # room for the legend
         axes.set_title(name)
