@@ -84,7 +84,7 @@ def test_options_list_what_was_given_first():
     html = page.html()
     assert html.index("--time-budget") < html.index("--horizon") < html.index("--names")
     assert "<td>60.0</td>" in html
-    assert "<td>found in the data (default)</td>" in html
+    assert "<td>not given</td>" in html
     assert "<td>none (default)</td>" in html
 
 

@@ -85,7 +85,7 @@ def options(page: Page, config: BaseModel) -> None:
     rows = [
         (
             f"--{name.replace('_', '-')}",
-            _shown(getattr(config, name)) + ("" if name in given else " (default)"),
+            _shown(getattr(config, name), name in given),
             type(config).model_fields[name].description or "",
         )
         for name in names
@@ -94,9 +94,8 @@ def options(page: Page, config: BaseModel) -> None:
     page.table(("Option", "Value", "What it is"), rows, words=True)
 
 
-def _shown(value: object) -> str:
+def _shown(value: object, given: bool) -> str:
     if value is None:
-        return "found in the data"
-    if isinstance(value, tuple | list):
-        return ", ".join(map(str, value)) or "none"
-    return str(value)
+        return "not given"
+    text = ", ".join(map(str, value)) or "none" if isinstance(value, tuple | list) else str(value)
+    return text if given else f"{text} (default)"
