@@ -1,4 +1,4 @@
-"""What the tests of layers share: every cell on every engine that runs it, in each precision, and the tolerances."""
+"""What the tests of layers share: every cell on every engine that runs it, precisions and tolerances."""
 
 from __future__ import annotations
 

@@ -55,6 +55,7 @@ def each_alone(
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both_ways"])
 @pytest.mark.parametrize("layers", [1, 2])
 def test_rows_do_not_see_each_other(
+    *,
     case: Any,
     dtype: torch.dtype,
     layers: int,
@@ -104,7 +105,7 @@ def test_all_rows_empty(case: Any, random_state: Any) -> None:
 
 def test_no_rows(case: Any) -> None:
     layer = case(INPUTS, UNITS)
-    for given in ({}, {"lengths": []}, {"reset": torch.zeros(0, 3, dtype=torch.bool)}):
-        given = {k: torch.as_tensor(v, dtype=torch.int64) if k == "lengths" else v for k, v in given.items()}
+    lengths, reset = torch.zeros(0, dtype=torch.int64), torch.zeros(0, 3, dtype=torch.bool)
+    for given in ({}, {"lengths": lengths}, {"reset": reset}):
         y, _ = layer(torch.randn(3, 0, INPUTS), **given)
         assert y.shape[:2] == (3, 0)

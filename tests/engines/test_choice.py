@@ -68,7 +68,8 @@ def test_a_forced_engine_runs_or_raises() -> None:
         with pytest.raises(
             EngineError,
             match=r"Engine should be one that can run GRU\(reset_after=False\), got 'torch_native': "
-            r"PyTorch has no kernel for GRU\(reset_after=False\)\. Force another with recurra\.use_engine, or none\.",
+            r"PyTorch has no kernel for GRU\(reset_after=False\)\. "
+            r"Force another with recurra\.use_engine, or none\.",
         ):
             nn.GRU(2, 3, reset_after=False)(x)
         with pytest.raises(EngineError, match=r"no rules for torch\.func transforms and forward-mode"):

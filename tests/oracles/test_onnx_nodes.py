@@ -28,7 +28,7 @@ def reordered(blocks: Tensor, order: str, wanted: tuple[str, ...]) -> Tensor:
 
 
 def layer_of(node: Any, given: dict[str, Tensor]) -> Any:
-    """The layer that a node describes, with the node's weights; a lone reverse direction runs as the second of two."""
+    """The layer that a node describes, with the node's weights; a lone reverse direction as a forward one."""
     attributes = {a.name: get_attribute_value(a) for a in node.attribute}
     order = GATES[node.op_type]
     options: dict[str, Any] = {"bidirectional": len(given["W"]) == 2}

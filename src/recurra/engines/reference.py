@@ -30,13 +30,11 @@ def run(
     dropout: float = 0.0,
     training: bool = False,
 ) -> tuple[Tensor, State]:
-    if torch.is_autocast_enabled(x.device.type):
-        # Rounding at every step adds up: the recurrence keeps the weights' precision.
+    if _rounds(x.device):
         with torch.autocast(x.device.type, enabled=False):
             x, state = x.to(request.dtype), tuple(s.to(request.dtype) for s in state)
-            return run(
-                request, x, state, weights, lengths=lengths, reset=reset, dropout=dropout, training=training
-            )
+            given = {"lengths": lengths, "reset": reset}
+            return run(request, x, state, weights, **given, dropout=dropout, training=training)
 
     directions = 2 if request.bidirectional else 1
     live = None
@@ -50,18 +48,17 @@ def run(
         cut = cut if live is None else cut & live
 
     finals: list[State] = []
-    for k, w in enumerate(weights):
-        if k % directions == 0:
-            outputs: list[Tensor] = []
-        y, final = _over_time(
-            request, x, tuple(s[k] for s in state), w, live=live, cut=cut, backwards=k % directions == 1
-        )
-        outputs.append(y)
-        finals.append(final)
-        if len(outputs) == directions:
-            x = torch.cat(outputs, dim=-1) if directions == 2 else y
-            if k + 1 < len(weights):
-                x = drop(x, dropout, training)
+    for layer in range(request.num_layers):
+        outputs: list[Tensor] = []
+        for d in range(directions):
+            k = layer * directions + d
+            initial = tuple(s[k] for s in state)
+            y, final = _over_time(request, x, initial, weights[k], live=live, cut=cut, backwards=d == 1)
+            outputs.append(y)
+            finals.append(final)
+        x = torch.cat(outputs, dim=-1)
+        if layer + 1 < request.num_layers:
+            x = drop(x, dropout, training)
     return x, tuple(torch.stack(s) for s in zip(*finals, strict=True))
 
 
@@ -95,4 +92,12 @@ def _over_time(
 
 
 def step(request: Request, x: Tensor, state: State, w: Weights) -> State:
+    if _rounds(x.device):
+        with torch.autocast(x.device.type, enabled=False):
+            return step(request, x.to(request.dtype), tuple(s.to(request.dtype) for s in state), w)
     return request.cell.step(linear(x, w.ih, w.b_ih), state, w)
+
+
+def _rounds(device: torch.device) -> bool:
+    """Whether autocast is at work. Its rounding would add up step by step, so it stays out of here."""
+    return torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type)
