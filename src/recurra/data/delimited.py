@@ -73,6 +73,7 @@ def read_delimited(raw: bytes, name: str) -> Delimited:
     if not header:
         notes.append(f"header: none in {name}, columns are called {names[0]} to {names[-1]}")
     frame = _read(body, names, separator, name, lines + 1)
+    notes.extend(_short_lines(body, len(names), separator, lines + 1))
     frame, style_notes = _restyle(frame, separator, name)
     return Delimited(frame, (*notes, *style_notes), body, separator, lines + 1)
 
@@ -196,22 +197,51 @@ def _offset(text: bytes, lines: int) -> int:
 
 
 def _read(body: bytes, names: list[str], separator: str, name: str, first: int) -> pl.DataFrame:
+    # A header of our own makes the reader fill lines that are too short, the first one too.
+    stand_ins = [f"c{at}" for at in range(len(names))]
+    head = separator.join(stand_ins).encode() + b"\n"
     try:
-        return pl.read_csv(
-            body, has_header=False, schema=dict.fromkeys(names, pl.String()), separator=separator
+        frame = pl.read_csv(
+            head + body, schema=dict.fromkeys(stand_ins, pl.String()), separator=separator, quote_char='"'
         )
     except pl.exceptions.PolarsError as error:
-        before = first
-        for last, cells in records(body, separator, first):
-            if len(cells) > len(names):
-                raise DataError(
-                    f"expected {len(names)} columns as in the lines above, got {len(cells)}. "
-                    f"Put values that contain {separator!r} in quotes.",
-                    file=name,
-                    row=before,
-                ) from error
-            before = last + 1
-        raise DataError(f"expected delimited text, got {error}. Check the file.", file=name) from error
+        raise _misshapen(body, len(names), separator, name, first) from error
+    return frame.rename(dict(zip(stand_ins, names, strict=True)))
+
+
+def _misshapen(body: bytes, width: int, separator: str, name: str, first: int) -> DataError:
+    """The error for the line that is too long, or for a quote that never ends."""
+    before, start = first, first
+    for last, cells in records(body, separator, first):
+        if len(cells) > width:
+            return DataError(
+                f"expected {width} columns as in the lines above, got {len(cells)}. "
+                f"Put values that contain {separator!r} in quotes.",
+                file=name,
+                row=before,
+            )
+        start, before = before, last + 1
+    return DataError(
+        "expected quotes around whole values and in pairs, got others. Correct the quotes in this line.",
+        file=name,
+        row=start,
+    )
+
+
+def _short_lines(body: bytes, width: int, separator: str, first: int) -> list[str]:
+    """A note where lines have fewer columns than the header."""
+    if width == 1 or b'"' in body:
+        return []
+    full = body.count(separator.encode())
+    rows = body.count(b"\n") + (not body.endswith(b"\n"))
+    if full == rows * (width - 1):
+        return []
+    short = [last for last, cells in records(body, separator, first) if any(cells) and len(cells) < width]
+    if not short:
+        return []
+    return [
+        f"short lines: {len(short):,} with fewer columns than the header, the rest missing (line {short[0]})"
+    ]
 
 
 def _restyle(frame: pl.DataFrame, separator: str, name: str) -> tuple[pl.DataFrame, list[str]]:

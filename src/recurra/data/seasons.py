@@ -26,6 +26,8 @@ LONGEST_LAG, NEARLY = 2_000, 0.85
 DAYS = (24, 48, 72, 96, 144, 288)
 # Differences beyond this many usual ones count as this many.
 CLIP = 5.0
+# A sum of squares below this share of the uncentred one is what rounding leaves of a straight line.
+ROUNDING = 1e-12
 
 
 def find_seasons(series: Sequence[Array], candidates: Sequence[int]) -> tuple[int, ...]:
@@ -88,7 +90,9 @@ def autocorrelation(one: Array, lags: int) -> Array:
         products = np.where(
             pairs > 0, products * (len(one) - np.arange(lags + 1)) / np.maximum(pairs, 1), 0.0
         )
-    return np.asarray(products / products[0]) if products[0] > 0 else np.zeros(lags + 1)
+    if products[0] <= ROUNDING * max(1.0, float(np.sum(one[known] ** 2))):
+        return np.zeros(lags + 1)
+    return np.asarray(products / products[0])
 
 
 def _passes(r: Array, period: int, known: int) -> bool:

@@ -29,6 +29,7 @@ class Table:
     frame: columns of text (from delimited files) or typed ones.
     notes: what had to be assumed, one line each.  sha256: of the content.
     rows: (R,) int64, number of each row among all that were read; None for all.
+    cells: for a turned table, names of the columns that were turned and (R,) int64, which one a row was.
     """
 
     frame: pl.DataFrame
@@ -36,6 +37,7 @@ class Table:
     notes: tuple[str, ...]
     sha256: str
     rows: Array | None = None
+    cells: tuple[tuple[str, ...], Array] | None = None
 
     @property
     def name(self) -> str:
@@ -59,6 +61,8 @@ class Table:
     def error(self, message: str, row: int | None = None, column: str | None = None) -> DataError:
         """A DataError at a row and column of this table."""
         file, line = (self.name, None) if row is None else self.where(row)
+        if self.cells is not None and row is not None:
+            column = self.cells[0][int(self.cells[1][row])]
         return DataError(message, file=file, row=line, column=column)
 
     def problem(self, column: str) -> Problem:
@@ -139,8 +143,13 @@ def _join(frames: list[pl.DataFrame], parts: list[Part]) -> pl.DataFrame:
 
 def plain_types(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with categories and objects as text."""
-    odd = [column.name for column in frame.get_columns() if column.dtype in (pl.Categorical, pl.Enum)]
-    return frame.with_columns(pl.col(odd).cast(pl.String)) if odd else frame
+    plain = []
+    for column in frame.get_columns():
+        if column.dtype in (pl.Categorical, pl.Enum):
+            plain.append(column.cast(pl.String))
+        elif column.dtype == pl.Object:
+            plain.append(pl.Series(column.name, column.to_list(), strict=False))
+    return frame.with_columns(plain) if plain else frame
 
 
 def _read_frame(source: Any) -> Table:
@@ -149,13 +158,12 @@ def _read_frame(source: Any) -> Table:
     if type(source).__module__.startswith("pandas"):
         source = _with_index(source)
     try:
-        native = nw.from_native(source)
-        frame = (native.collect() if isinstance(native, nw.LazyFrame) else native).to_polars()
-    except Exception as error:  # each library has errors of its own for columns of mixed types
+        frame = _to_polars(source)
+    except Exception as error:  # each library has errors of its own
         detail = str(error).strip().split("\n")[0]
         raise DataError(
             f"expected a path, paths or a frame (pandas, polars, pyarrow), got {type(source).__name__} "
-            f"({detail}). Give one of these, with one type per column."
+            f"({detail}). Give one of these."
         ) from error
     if len(frame) == 0 or frame.width == 0:
         raise DataError(
@@ -163,6 +171,20 @@ def _read_frame(source: Any) -> Table:
         )
     frame = plain_types(frame)
     return Table(frame, (Part(FRAME, len(frame), lambda row: row),), (), _digest(frame))
+
+
+def _to_polars(source: Any) -> pl.DataFrame:
+    native = nw.from_native(source)
+    eager = native.collect() if isinstance(native, nw.LazyFrame) else native
+    try:
+        return eager.to_polars()
+    except Exception:
+        if not type(source).__module__.startswith("pandas"):
+            raise
+        # A column of objects of several types: as text, so that the odd cell can be named.
+        mixed = source.select_dtypes("object").columns
+        text = source[mixed].map(str).where(source[mixed].notna(), None)
+        return nw.from_native(source.assign(**text), eager_only=True).to_polars()
 
 
 def _with_index(frame: Any) -> Any:
@@ -190,7 +212,7 @@ def _digest(frame: pl.DataFrame) -> str:
     for column in frame.get_columns():
         digest.update(f"{column.name}\0{column.dtype}\0".encode())
         digest.update(np.packbits(column.is_null().to_numpy()).tobytes())
-        physical = column.to_physical()
+        physical = column.cast(pl.String) if column.dtype.is_decimal() else column.to_physical()
         if physical.dtype.is_numeric():
             digest.update(np.ascontiguousarray(physical.fill_null(0).to_numpy()).tobytes())
         elif physical.dtype == pl.String:

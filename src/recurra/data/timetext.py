@@ -30,8 +30,8 @@ FORMS = {
     "yearmonthday": "^" + YEAR + r"(?P<m>\d{2})(?P<d>\d{2})" + COMPACT_CLOCK + "$",
     DAY_FIRST: DAY_OR_MONTH,
     MONTH_FIRST: DAY_OR_MONTH,
-    "year-month": "^" + YEAR + r"[-/. ]?[-/. Mm](?P<m>\d{1,2})$",
-    "month/year": r"^(?P<m>\d{1,2})[-/. ]" + YEAR + "$",
+    "year-month": "^" + YEAR + r"[-/ ]?[-/ Mm](?P<m>\d{1,2})$",
+    "month/year": r"^(?P<m>\d{1,2})[-/ ]" + YEAR + "$",
     "quarter": "^" + YEAR + r"[-/ ]*[Qq](?P<q>[1-4])$",
     "quarter year": r"^[Qq](?P<q>[1-4])[-/ ]*" + YEAR + "$",
     "week": "^" + YEAR + r"-?W(?P<w>\d{1,2})(?:-?(?P<k>[1-7]))?$",
@@ -46,19 +46,20 @@ FORMS = {
     "name year": "^" + NAME + "[-/, ]*" + ANY_YEAR + "$",
     "year name": "^" + YEAR + "[-/ ]*" + NAME + "$",
 }
+NUMBER = re.compile(r"[+-]?\d*[.,]?\d*([eE][+-]?\d+)?$")
 PATTERNS = [re.compile(form) for form in FORMS.values()]
 NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 # Two-digit years below this one belong to the 2000s, as POSIX has it.
 PIVOT = 69
 # Cells by which a column of text is known for times, and the share that must look like one.
-SAMPLE, MOSTLY = 200, 0.9
+SAMPLE, MOSTLY = 200, 0.5
 # Ambiguous dates are read the way that gives even steps: nearly no gaps, while the other way gives many.
 EVEN, UNEVEN = 0.9, 0.5
 
 
 def looks_like_time(cell: str) -> bool:
-    """Whether a piece of text has one of the forms (years alone are numbers)."""
-    if not 5 <= len(cell) <= 40 or not any(figure in cell for figure in "0123456789"):
+    """Whether a piece of text has one of the forms; 1990 and 20200131 may be any number."""
+    if not 5 <= len(cell) <= 40 or NUMBER.match(cell) or not any(figure in cell for figure in "0123456789"):
         return False
     for pattern in PATTERNS:
         found = pattern.match(cell)
@@ -68,7 +69,7 @@ def looks_like_time(cell: str) -> bool:
 
 
 def is_time(column: pl.Series) -> bool:
-    """Whether a column holds times for certain: typed ones, or text of which nearly every cell is a time."""
+    """Whether a column holds times: typed ones, or text of which most cells are."""
     if column.dtype in (pl.Date, pl.Datetime):
         return True
     if column.dtype != pl.String:
@@ -77,7 +78,7 @@ def is_time(column: pl.Series) -> bool:
     known = [cell for cell in known if cell.lower() not in MISSING]
     if not any(looks_like_time(cell) for cell in known[:5]):
         return False
-    return sum(looks_like_time(cell) for cell in known) >= MOSTLY * len(known)
+    return sum(looks_like_time(cell) for cell in known) > MOSTLY * len(known)
 
 
 def parse_text(text: pl.Series, unique: pl.Series, problem: Problem, form: str | None) -> Stamps:

@@ -14,6 +14,7 @@ from recurra.data.seasons import discover_seasons, find_seasons
 from recurra.data.tables import Table, read_table
 from recurra.data.timeparts import join_parts
 from recurra.data.times import Stamps, parse_times
+from recurra.data.turned import TIME, VALUE, time_columns, turn
 from recurra.errors import DataError
 from recurra.tasks.forecast.found import describe
 from recurra.tasks.forecast.layout import Layout, Rows, group_rows, lay_out
@@ -47,6 +48,10 @@ def read_panel(config: ForecastConfig, source: Any) -> Dataset:
     """Read files or a frame, find what the user does not name, and split. Raises DataError, ConfigError."""
     whole = read_table(source)
     table = whole.without_blank_rows()
+    turned = _time_columns(config, table)
+    if turned:
+        whole = table = turn(table, turned)
+        config = config.model_copy(update={"time": TIME, "target": (VALUE,)})
     roles = find_roles(table, config)
     table = _rows_that_count(whole, table, roles.time, roles.ids)
     names, group = group_rows(table, roles.ids)
@@ -60,9 +65,10 @@ def read_panel(config: ForecastConfig, source: Any) -> Dataset:
         )
     lengths = [len(one) for one in targets.value]
     horizon = config.horizon or natural_horizon(frequency, int(np.median(lengths)))
-    split = split_lengths(lengths, horizon, config.valid, config.test)
+    split = split_lengths(lengths, horizon, config.valid, config.test, table.name)
     past, future, static = _fit(table, roles, _train_rows(layout, targets, split))
     schema = Schema(
+        series_in_rows=bool(turned),
         time=roles.time,
         time_parts=roles.time_parts,
         time_form=roles.stamps.form if roles.stamps else "step",
@@ -71,6 +77,7 @@ def read_panel(config: ForecastConfig, source: Any) -> Dataset:
         frequency=frequency,
         seasons=_seasons(config, frequency, targets, split),
         horizon=horizon,
+        length=int(np.median(split.train)),
         past=past,
         future=future,
         static=static,
@@ -83,6 +90,8 @@ def read_panel(config: ForecastConfig, source: Any) -> Dataset:
 def read_panel_with(schema: Schema, source: Any) -> Panel:
     """Read a later file as the schema says. Raises DataError where a column or row does not fit."""
     whole = read_table(source)
+    if schema.series_in_rows:
+        whole = turn(whole.without_blank_rows(), time_columns(whole.frame))
     for column in schema.columns:
         need_column(whole, column)
     table = _rows_that_count(whole, whole.without_blank_rows(), schema.time, schema.ids)
@@ -107,6 +116,11 @@ def read_panel_with(schema: Schema, source: Any) -> Panel:
             file=table.name,
         )
     return build_panel(table, layout, schema, targets)
+
+
+def _time_columns(config: ForecastConfig, table: Table) -> list[str]:
+    """Columns that are times, where the user names none that says otherwise."""
+    return [] if config.time is not None or config.target is not None else time_columns(table.frame)
 
 
 def _rows_that_count(whole: Table, solid: Table, time: str | None, ids: tuple[str, ...]) -> Table:

@@ -41,6 +41,8 @@ def _time(panel: Panel, time: str | None, stamps: Stamps | None, layout: Layout)
     first, last = span(panel)
     zone = f" ({frequency.zone})" if frequency.zone else ""
     name = " + ".join((time, *panel.schema.time_parts))
+    if panel.schema.series_in_rows:
+        name = "a column for each"
     lines = [f"time: {name}, {frequency}, {first} to {last}{zone}", *stamps.notes]
     between = count_between(stamps, frequency)
     if between:
@@ -100,7 +102,7 @@ def _values(panel: Panel, layout: Layout) -> list[str]:
     if constant:
         lines.append(f"constant: {listed(constant)}")
     if layout.repeated:
-        lines.append(f"repeated: {layout.repeated:,} rows that say the same as an earlier one, read once")
+        lines.append(f"repeated: {_count(layout.repeated, 'row', 'rows')} like an earlier one, read once")
     return lines
 
 

@@ -75,8 +75,12 @@ def find_roles(table: Table, config: ForecastConfig) -> Roles:
     )
     used = {time, *parts, *ids, *targets, *covariates}
     left = [column for column in table.frame.columns if column not in used]
-    if left:
-        roles.notes.append(f"left out: {listed(left)} (name it as past, future or static to use it)")
+    empty = [column for column in left if values.is_empty(table.frame[column])]
+    full = [column for column in left if column not in empty]
+    if empty:
+        roles.notes.append(f"left out: {listed(empty)} (no values)")
+    if full:
+        roles.notes.append(f"left out: {listed(full)} (to use: name as past, future or static)")
     return roles
 
 
@@ -129,7 +133,10 @@ def _find_time(
         return *found, parse_times(cells, table.problem(found[0]))
     if time is not None:
         return time, (), parse_times(frame[time], table.problem(time))
+    figures = [column for column in frame.columns if values.is_number(frame[column])]
     for column in sorted(free, key=lambda column: _rank(column, TIME_NAMES)):
+        if figures == [column]:
+            break  # nothing would be left to forecast
         stamps = _figures_as_time(table, column, first=column == frame.columns[0])
         if stamps is not None:
             return column, (), stamps
@@ -184,7 +191,7 @@ def _find_ids(table: Table, stamps: Stamps | None, taken: set[str | None]) -> tu
     for size in range(1, MOST_IDS + 1):
         for some in combinations(candidates[:MOST_ID_CANDIDATES], size):
             if rows.select(*some, TIME).n_unique() == len(rows):
-                return tuple(some)
+                return tuple(sorted(some, key=free.index))
     return ()
 
 

@@ -40,6 +40,7 @@ class Schema(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    series_in_rows: bool = False  # a row for each series, a column for each time
     time: str | None  # None: rows are in order, and the step number is the time
     time_parts: tuple[str, ...] = ()  # columns that complete the time: a clock, or month, day and hour
     time_form: str = "step"  # how times are written; see recurra.data.times

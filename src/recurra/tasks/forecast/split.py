@@ -29,7 +29,9 @@ class Split:
     end: Array
 
 
-def split_lengths(lengths: Sequence[int], horizon: int, valid: int | None, test: int | None) -> Split:
+def split_lengths(
+    lengths: Sequence[int], horizon: int, valid: int | None, test: int | None, file: str | None = None
+) -> Split:
     """The last `test` steps of each series test, the `valid` ones before them validate, the others train.
 
     A part that is not given is one horizon for a short series, else whole horizons near a tenth (validation)
@@ -44,12 +46,14 @@ def split_lengths(lengths: Sequence[int], horizon: int, valid: int | None, test:
         raise DataError(
             f"expected at least {int((test_steps + valid_steps).min()) + FEWEST} steps in some series for "
             f"{int(valid_steps.min())} validation steps, {int(test_steps.min())} test steps and {FEWEST} to "
-            f"learn from, got at most {end.max()}. Ask for shorter parts."
+            f"learn from, got at most {end.max()}. Ask for shorter parts.",
+            file=file,
         )
     if (room < test_steps).all():
         raise DataError(
             f"expected at least {int(test_steps.min()) + FEWEST} steps in some series to forecast {horizon}, "
-            f"got at most {end.max()}. Give more data, or a horizon of {max(1, int(end.max()) // 4)}."
+            f"got at most {end.max()}. Give more data, or a horizon of {max(1, int(end.max()) // 4)}.",
+            file=file,
         )
     test_steps = np.where(room < test_steps, 0, test_steps)
     valid_steps = np.where(
