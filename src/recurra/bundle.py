@@ -121,8 +121,8 @@ def load(path: str | os.PathLike[str], task: Task | None = None) -> Bundle:
             f"{folder} is a bundle of a task that this version does not know: {error}"
         ) from error
     except (ValidationError, SafetensorError, RuntimeError, KeyError, TypeError) as error:
-        line = str(error).strip().splitlines()[0]
-        raise _refused(folder, f"written by another version: {line}", UPGRADE) from error
+        reason = " ".join(str(error).split())[:200]
+        raise _refused(folder, f"written by another version: {reason}", UPGRADE) from error
     return Bundle(folder, task, config, schema, model.eval(), record)
 
 

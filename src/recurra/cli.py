@@ -54,6 +54,9 @@ BundleFolder = Annotated[str, Parameter(name="BUNDLE", help="Folder that `recurr
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
     who = f"recurra, process {os.environ['RANK']}" if os.environ.get("RANK", "0") != "0" else "recurra"
+    for name, entry in TASKS.items():
+        if name not in fit_app:
+            fit_app.command(_fit_command(name, entry), name=name)
     code = 0
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
@@ -135,10 +138,6 @@ def _list(kind: Any, tokens: Iterable[Any]) -> list[str]:
     return [
         item for row in csv.reader((token.value for token in tokens), skipinitialspace=True) for item in row
     ]
-
-
-for _name, _entry in TASKS.items():
-    fit_app.command(_fit_command(_name, _entry), name=_name)
 
 
 @app.command

@@ -105,12 +105,14 @@ def _owned(folder: Path, processes: Peers) -> Iterator[None]:
         ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
     except BlockingIOError as error:
+        os.close(descriptor)
         raise ConfigError(
             f"expected a folder that no other run uses, got {folder}. "
             "Wait for that run or name another with --out."
         ) from error
+    try:
+        yield
     finally:
         os.close(descriptor)
         if not any(folder.iterdir()):

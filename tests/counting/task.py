@@ -75,6 +75,9 @@ class Counting:
     def build(self, config: CountingConfig, schema: Schema) -> nn.Module:
         return Model(config.hidden, config.dropout)
 
+    def prepare(self, model: Model, config: CountingConfig, data: Rows) -> None:
+        pass
+
     def plan(self, config: CountingConfig, data: Rows) -> Plan:
         return Plan(
             config.steps,

@@ -52,7 +52,7 @@ class Forks:
         """Fit and return the exit status, negative for a signal.
 
         save_always: a checkpoint after every step; after: a signal, and how many seconds after the
-        first checkpoint it is sent; at_operation: it kills itself before its n-th operation on a file in `out`.
+        first checkpoint it is sent; at_operation: it kills itself before that operation on a file in `out`.
         """
         assert self._server.stdin is not None
         assert self._server.stdout is not None

@@ -12,18 +12,11 @@ from typing import Any
 import pytest
 from forks import Forks
 
-from counting.task import write_numbers
-
 
 @pytest.fixture(scope="module")
 def forks() -> Iterator[Forks]:
     with Forks() as started:
         yield started
-
-
-@pytest.fixture(scope="module")
-def numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_numbers(tmp_path_factory.mktemp("data") / "numbers.csv")
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ out anew after the first step: a run that is resumed adds up in the same order a
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -17,9 +18,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, TrainingError
 
 PATIENCE = timedelta(hours=12)  # how long a process waits for rank 0, which evaluates alone
+LOST = re.compile("gloo|closed by peer|reset by peer", re.IGNORECASE)  # in what torch says of a lost process
 
 
 class Peers:
@@ -114,5 +116,12 @@ def peers() -> Iterator[Peers]:
     dist.init_process_group("gloo", timeout=PATIENCE)
     try:
         yield Peers(dist.get_rank(), dist.get_world_size())
+    except RuntimeError as error:
+        if not LOST.search(str(error)):
+            raise
+        raise TrainingError(
+            f"expected {dist.get_world_size()} processes to the end, got fewer: one was lost or gave up. "
+            "See what it said; --resume goes on from the last checkpoint."
+        ) from error
     finally:
         dist.destroy_process_group()

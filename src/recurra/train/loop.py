@@ -43,6 +43,7 @@ class Loop:
         self.log_path = folder / "log.jsonl" if peers.first else None
         self.plan = task.plan(config, data)
         model = task.build(config, data.schema)
+        task.prepare(model, config, data)
         peers.same(model)
         self.state = State(model, self.plan)
         self.keys: Sequence[Any] = ()
