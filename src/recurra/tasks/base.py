@@ -106,6 +106,9 @@ class Task(Protocol):
     def build(self, config: Any, schema: Any) -> nn.Module:
         """A fresh model; its initial weights depend on torch's seed alone."""
 
+    def prepare(self, model: nn.Module, config: Any, data: Any) -> None:
+        """What starts from the training data rather than from chance, into the fresh model's weights or buffers."""
+
     def plan(self, config: Any, data: Any) -> Plan:
         """Steps, rates and intervals for the training loop."""
 

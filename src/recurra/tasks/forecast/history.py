@@ -1,0 +1,179 @@
+"""What is known of every series at every step, and nothing later: the forecaster's inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recurra.tasks.forecast.smoothing import SEASONS_NEEDED, Track, members, smooth
+from recurra.tasks.forecast.windows import Windows
+
+if TYPE_CHECKING:
+    from recurra.tasks.forecast.data import Panel
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+# In units of a series' usual change: beyond this a value says no more than that it is far out.
+FAR = 30.0
+# A series that hardly changes is measured by this share of its size instead.
+LEAST_CHANGE = 1e-3
+# Beyond this many times its first value a series is cut, so that squares stay finite.
+LARGEST = 1e90
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """W windows as seen from their origins, in units of `scale` about `level`.
+
+    past: (W, L) values, 0 where unknown.  gone: (W, L), 1 where unknown.  since: (W, L), log of steps since
+    the last known value.  members: (W, M, H) forecasts of the classical members, the last of which is the
+    level itself.  context: (W, C) how well each member has done, and the series' size and length.
+    spread: (W,) typical one-step error.  target: (W, H), NaN where unknown or hidden.
+    level, scale: (W, 1), in the data's unit.  least: (W,), 0 for a series never seen below it, else -inf.
+    """
+
+    past: Array
+    gone: Array
+    since: Array
+    members: Array
+    context: Array
+    spread: Array
+    target: Array
+    level: Array
+    scale: Array
+    least: Array
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The running states of N series, laid end to end: arrays of (sum of T_n,) unless said otherwise.
+
+    unit, offset, length: (N,).  Values are divided by `unit`, a power of two, so that squares stay finite.
+    """
+
+    period: int
+    unit: Array
+    offset: Array
+    length: Array
+    value: Array
+    since: Array
+    level: Array  # mean of the last season's known values
+    scale: Array  # mean absolute change over a season so far, as MASE has it
+    positive: Array  # bool: nothing at or below zero so far
+    nonnegative: Array
+    tracks: tuple[Track, ...]
+
+    @staticmethod
+    def of(panel: Panel) -> History:
+        """Run all members over the panel's series once."""
+        seasons = tuple(panel.schema.seasons)
+        period = seasons[0] if seasons else 1
+        unit = np.array([_unit(y) for y in panel.target])
+        series = [np.clip(y / u, -LARGEST, LARGEST) for y, u in zip(panel.target, unit, strict=True)]
+        length = np.array([len(y) for y in series], dtype=np.int64)
+        states = [_running(y, period) for y in series]
+        joined = [np.concatenate(parts) for parts in zip(*states, strict=True)]
+        offset = np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64)
+        tracks = tuple(smooth(series, member) for member in members(seasons))
+        return History(period, unit, offset, length, *joined, tracks)
+
+    def view(self, which: Windows, look_back: int, horizon: int, hidden: Array | None = None) -> View:
+        """The windows' inputs and targets; targets from step `hidden` (N,) of their series on are left out."""
+        row, step = which.series, which.origin - 1
+        at = self.offset[row] + step
+        scale, level = self.scale[at, None], self.level[at, None]
+        past, gone, since = self._past(at, step, look_back)
+        forecasts = self._members(row, step, at, horizon)
+        relative = np.log(np.stack([track.error[at] for track in self.tracks], 1) / scale + 1e-3)
+        best = relative.min(1, keepdims=True)
+        scaled = np.clip((forecasts - level[:, None]) / scale[:, None], -FAR, FAR)
+        size = np.log(scale / (np.abs(level) + 1e-9)) / 3
+        context = [relative - best, np.clip(scaled.mean(2), -10, 10), np.log(step + 1.0)[:, None] / 5, best, size]
+        ahead = step[:, None] + 1 + np.arange(horizon)
+        end = self.length if hidden is None else np.minimum(self.length, hidden)
+        known = ahead < end[row, None]
+        target = np.where(known, self.value[np.where(known, at[:, None] + 1 + np.arange(horizon), 0)], np.nan)
+        return View(
+            past=np.where(gone, 0.0, np.clip((past - level) / scale, -FAR, FAR)),
+            gone=gone,
+            since=np.log1p(since),
+            members=scaled,
+            context=np.concatenate(context, 1),
+            spread=np.exp(best[:, 0]),
+            target=(target - level) / scale,
+            level=level * self.unit[row, None],
+            scale=scale * self.unit[row, None],
+            least=np.where(self.nonnegative[at], 0.0, -np.inf),
+        )
+
+    def _past(self, at: Array, step: Array, look_back: int) -> tuple[Array, Array, Array]:
+        back = np.arange(look_back - 1, -1, -1)
+        there = back <= step[:, None]
+        place = np.where(there, at[:, None] - back, 0)
+        past = self.value[place]
+        since = np.where(there, self.since[place], back[::-1] + 1)
+        return past, ~there | np.isnan(past), since
+
+    def _members(self, row: Array, step: Array, at: Array, horizon: int) -> Array:
+        """(W, M, H); until there are enough seasons a seasonal member gives what its trend does without."""
+        found: list[Array] = []
+        plain: dict[str, Array] = {}
+        for track in self.tracks:
+            forecast = track.forecast(row, step, horizon)
+            if track.member.kind == "none":
+                plain[track.member.trend] = forecast
+            else:
+                early = step + 1 < SEASONS_NEEDED * track.member.period
+                if track.member.kind == "multiplicative":
+                    early |= ~self.positive[at]
+                forecast = np.where(early[:, None], plain[track.member.trend], forecast)
+            found.append(forecast)
+        found.append(np.repeat(self.level[at, None], horizon, 1))
+        return np.stack(found, 1)
+
+
+def member_names(seasons: tuple[int, ...]) -> tuple[str, ...]:
+    """What the members of `View.members` are called, in order."""
+    names = []
+    for member in members(seasons):
+        season = "" if member.kind == "none" else f", {member.kind} season {member.period}"
+        names.append(f"{member.trend}{season}")
+    return (*names, "last season's mean")
+
+
+def _unit(y: Array) -> float:
+    """The power of two next to the first value that is not zero; dividing by it loses no bits."""
+    known = np.abs(y[np.isfinite(y) & (y != 0)])
+    return float(2.0 ** np.clip(np.round(np.log2(known[0])), -1000, 1000)) if len(known) else 1.0
+
+
+def _running(y: Array, period: int) -> tuple[Array, ...]:
+    """value, since, level, scale, positive, nonnegative of one series (T,), each from what came before."""
+    steps = np.arange(len(y))
+    known = ~np.isnan(y)
+    filled = np.where(known, y, 0.0)
+    count, total = np.cumsum(known), np.cumsum(filled)
+    since = steps - np.maximum.accumulate(np.where(known, steps, 0))
+    scale = _mean_change(y, period)
+    if period > 1:
+        one = _mean_change(y, 1)
+        scale = np.where(scale > 0, scale, one)
+    size = np.cumsum(np.abs(filled)) / np.maximum(count, 1)
+    scale = np.maximum(scale, LEAST_CHANGE * size)
+    before = np.maximum(steps - period, -1)
+    inside = np.where(before >= 0, count - count[before], count)
+    summed = np.convolve(filled, np.ones(period))[: len(y)]
+    level = np.where(inside > 0, summed / np.maximum(inside, 1), total / np.maximum(count, 1))
+    low = np.minimum.accumulate(np.where(known, y, np.inf))
+    return y, since, level, np.where(scale > 0, scale, 1.0), low > 0, low >= 0
+
+
+def _mean_change(y: Array, lag: int) -> Array:
+    """Mean of |y_t - y_(t-lag)| up to each step, 0 where there was none yet."""
+    change = np.full(len(y), np.nan)
+    change[lag:] = np.abs(y[lag:] - y[:-lag])
+    known = ~np.isnan(change)
+    found: Array = np.cumsum(np.where(known, change, 0.0)) / np.maximum(np.cumsum(known), 1)
+    return found
