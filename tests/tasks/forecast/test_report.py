@@ -42,7 +42,7 @@ def test_a_report_has_every_section_and_stays_small():
     html, found = written()
     for title in (
         "The verdict", "Forecasts and what happened", "How the error grows, and how the intervals hold",
-        "What was found in the data", "Options", "How to use it",
+        "What was found in the data", "How to use it",
     ):  # fmt: skip
         assert f">{title}</h2>" in html
     assert html.count("<svg") >= 6

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recurra.report import figures, run
+from recurra.report import figures
 from recurra.report.numbers import count, number, percent
 from recurra.report.page import Figure, Page
 from recurra.tasks.forecast import pictures
 from recurra.tasks.forecast.comparison import Difference
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from recurra.tasks.base import Data, Evaluation
+    from recurra.tasks.forecast.config import ForecastConfig
     from recurra.tasks.forecast.evaluate import Detail, Method, Table
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -29,8 +28,8 @@ MOST_LINES = 5
 FAR = 2.0
 
 
-def write(page: Page, config: BaseModel, data: Data, evaluation: Evaluation) -> None:
-    """Write all sections: verdict, forecasts, errors, intervals, training, data, options, use."""
+def write(page: Page, config: ForecastConfig, data: Data, evaluation: Evaluation) -> None:
+    """Write the task's sections: verdict, forecasts, errors, intervals, data, use."""
     detail: Detail | None = evaluation.detail
     page.section("The verdict")
     _verdict(page, evaluation)
@@ -45,10 +44,8 @@ def write(page: Page, config: BaseModel, data: Data, evaluation: Evaluation) -> 
         if lacking is None:
             _forecasts(page, detail)
             _errors(page, detail)
-    run.training(page, run.read_log(page.bundle))
     page.section("What was found in the data")
-    page.lines(list(data.found))
-    run.options(page, config)
+    page.lines([*data.found, f"quantiles: {', '.join(f'{level:g}' for level in config.quantiles)}"])
     _use(page)
     page.footer(evaluation.signature)
 
@@ -135,7 +132,7 @@ def _forecasts(page: Page, detail: Detail) -> None:
     if chosen:
         page.heading("From good to bad")
         page.gallery([_captioned(detail, w, order) for w in chosen])
-    worst = [int(w) for w in order[::-1][:WORST] if w not in {middle, *chosen}]
+    worst = _worst(detail, order[::-1], [middle, *chosen])
     if worst:
         page.heading("The worst")
         page.gallery([_captioned(detail, w, order) for w in worst])
@@ -149,6 +146,20 @@ def _representative(order: Array, taken: set[int]) -> list[int]:
         if w not in taken:
             found.append(w)
             taken.add(w)
+    return found
+
+
+def _worst(detail: Detail, order: Array, taken: list[int]) -> list[int]:
+    """The worst windows that do not overlap with one another or with those taken."""
+    series, origin, horizon = detail.windows.series, detail.windows.origin, detail.truth.shape[1]
+    found: list[int] = []
+    for w in order:
+        seen = np.array(taken + found, dtype=np.int64)
+        overlaps = (series[seen] == series[w]) & (np.abs(origin[seen] - origin[w]) < horizon)
+        if not overlaps.any():
+            found.append(int(w))
+        if len(found) == WORST:
+            break
     return found
 
 
