@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 
-from recurra.engines import use_engine
+from recurra import nn
+from recurra.engines import ENGINES, use_engine
 
 STEPS, ROWS, INPUTS, UNITS = 7, 5, 3, 4
 LENGTHS = torch.tensor([4, 7, 0, 1, 6])
@@ -67,8 +70,8 @@ def test_rows_do_not_see_each_other(
     layer = case(INPUTS, UNITS, num_layers=layers, bidirectional=bidirectional, dtype=dtype)
     lengths = LENGTHS if ragged in ("lengths", "both") else torch.full((ROWS,), STEPS)
     reset = resets() if ragged in ("reset", "both") else torch.zeros(ROWS, STEPS, dtype=torch.bool)
-    given: dict[str, Tensor] = {"lengths": lengths} if ragged in ("lengths", "both") else {}
-    given |= {"reset": reset} if ragged in ("reset", "both") else {}
+    told: dict[str, Tensor] = {"lengths": lengths} if ragged in ("lengths", "both") else {}
+    told |= {"reset": reset} if ragged in ("reset", "both") else {}
 
     x = torch.randn(STEPS, ROWS, INPUTS, dtype=dtype)
     # What lies in the padding must not matter, not even to the gradients.
@@ -85,7 +88,7 @@ def test_rows_do_not_see_each_other(
         grads = torch.autograd.grad(total, leaves, allow_unused=True)  # type: ignore[arg-type]
         return tuple(torch.zeros_like(p) if g is None else g for p, g in zip(leaves, grads, strict=True))
 
-    y, new = layer(x, state, **given)
+    y, new = layer(x, state, **told)
     with use_engine("reference"):
         y_alone, new_alone = each_alone(layer, x, state, lengths, reset)
         alone = gradients(y_alone, new_alone)
@@ -106,6 +109,51 @@ def test_all_rows_empty(case: Any, random_state: Any) -> None:
 def test_no_rows(case: Any) -> None:
     layer = case(INPUTS, UNITS)
     lengths, reset = torch.zeros(0, dtype=torch.int64), torch.zeros(0, 3, dtype=torch.bool)
-    for given in ({}, {"lengths": lengths}, {"reset": reset}):
-        y, _ = layer(torch.randn(3, 0, INPUTS), **given)
+    for told in ({}, {"lengths": lengths}, {"reset": reset}):
+        y, _ = layer(torch.randn(3, 0, INPUTS), **told)
         assert y.shape[:2] == (3, 0)
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> tuple[Tensor, bool, dict[str, Tensor]]:
+    """An input of any strides, whether its rows come first, and perhaps lengths and resets."""
+    steps, rows, inputs = draw(st.integers(1, 9)), draw(st.integers(1, 5)), draw(st.integers(1, 4))
+    torch.manual_seed(draw(st.integers(0, 1000)))
+    rows_first = draw(st.booleans())
+    shape = (rows, steps, inputs) if rows_first else (steps, rows, inputs)
+    order = draw(st.permutations(range(3)))
+    x = torch.randn([2 * shape[d] for d in order], dtype=torch.float64)[::2, ::2, ::2]
+    x = x.permute(*(order.index(d) for d in range(3)))
+    given = {}
+    if draw(st.booleans()):
+        given["lengths"] = torch.randint(0, steps + 1, (rows,))
+    if draw(st.booleans()):
+        given["reset"] = torch.rand(rows, steps) < draw(st.floats(0, 1))
+    return x, rows_first, given
+
+
+@st.composite
+def layers(draw: st.DrawFn) -> dict[str, Any]:
+    return {
+        "kind": draw(st.sampled_from([nn.RNN, nn.GRU, nn.LSTM])),
+        "hidden_size": draw(st.integers(1, 5)),
+        "num_layers": draw(st.integers(1, 3)),
+        "bidirectional": draw(st.booleans()),
+        "bias": draw(st.booleans()),
+    }
+
+
+@given(batches(), layers())
+@settings(max_examples=60, deadline=None)
+def test_engines_agree_on_any_batch(
+    batch: tuple[Tensor, bool, dict[str, Tensor]], options: dict[str, Any]
+) -> None:
+    x, rows_first, ragged = batch
+    kind = options.pop("kind")
+    layer = kind(x.shape[-1], **options, batch_first=rows_first, dtype=torch.float64)
+    results = []
+    for engine in ENGINES:
+        with use_engine(engine.NAME):
+            results.append(layer(x, **ragged))
+    for other in results[1:]:
+        torch.testing.assert_close(other, results[0], rtol=0, atol=1e-13)
