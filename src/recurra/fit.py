@@ -62,6 +62,7 @@ def fit(
             model = Loop(task, config, data, folder, processes, reporter).run(resume)
             if processes.first:
                 seed_again()
+                reporter.say("judging it beside the baselines")
                 task.finish(model, config, data)
                 with torch.no_grad():
                     evaluation = task.evaluate(model, config, data)

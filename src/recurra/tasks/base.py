@@ -107,7 +107,7 @@ class Task(Protocol):
         """A fresh model; its initial weights depend on torch's seed alone."""
 
     def prepare(self, model: nn.Module, config: Any, data: Any) -> None:
-        """What starts from the training data rather than from chance, into the fresh model's weights or buffers."""
+        """Into the fresh model's weights or buffers what starts from training data rather than from chance."""
 
     def plan(self, config: Any, data: Any) -> Plan:
         """Steps, rates and intervals for the training loop."""

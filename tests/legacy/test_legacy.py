@@ -1,0 +1,27 @@
+"""Bundles of every format that was ever released load, and answer as they did when they were written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import recurra
+from counting.task import Counting
+
+FIXTURES = sorted(Path(__file__).resolve().parent.glob("format-*"))
+
+
+@pytest.mark.parametrize("fixture", FIXTURES, ids=lambda path: path.name)
+def test_old_bundles_answer_as_they_did(fixture: Path) -> None:
+    task = Counting() if fixture.name.endswith("-counting") else None
+    bundle = recurra.load(fixture / "bundle", task)
+    expected = pl.read_csv(fixture / "answers.csv")
+    answers = pl.read_csv(bundle.predict(fixture / "source.csv").write_csv().encode())
+    assert_frame_equal(answers, expected, rel_tol=1e-4)
+
+
+def test_there_is_one_of_this_format() -> None:
+    assert any(path.name.startswith("format-1-") for path in FIXTURES)
