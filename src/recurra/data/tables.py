@@ -184,7 +184,8 @@ def _to_polars(source: Any) -> pl.DataFrame:
         # A column of objects of several types: as text, so that the odd cell can be named.
         mixed = source.select_dtypes("object").columns
         text = source[mixed].map(str).where(source[mixed].notna(), None)
-        return nw.from_native(source.assign(**text), eager_only=True).to_polars()
+        frame: pl.DataFrame = nw.from_native(source.assign(**text), eager_only=True).to_polars()
+        return frame
 
 
 def _with_index(frame: Any) -> Any:
