@@ -10,6 +10,7 @@ import pytest
 
 from recurra import cli
 from recurra.tasks import TASKS
+from recurra.tasks.base import Task
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
@@ -45,9 +46,17 @@ def commands():
                     yield pytest.param(words[words.index("recurra") + 1 :], id=line)
 
 
+@pytest.fixture(scope="module")
+def app():
+    """The command line with every task on it."""
+    with pytest.raises(SystemExit):
+        cli.main(["--version"])
+    return cli.app
+
+
 @pytest.mark.parametrize("words", list(commands()))
-def test_commands_parse_and_name_files_that_are_there(words):
-    _, bound, unused = cli.app.parse_args(words, exit_on_error=False, print_error=False)[:3]
+def test_commands_parse_and_name_files_that_are_there(words, app):
+    _, bound, unused = app.parse_args(words, exit_on_error=False, print_error=False)[:3]
     assert not unused
     assert bound.arguments
     for word in words:
@@ -66,3 +75,10 @@ def test_options_exist(page):
 def test_the_example_is_what_the_start_page_points_to():
     assert "examples/forecast.py" in (ROOT / "docs" / "start.md").read_text(encoding="utf-8")
     assert os.access(ROOT / "examples" / "forecast.py", os.R_OK)
+
+
+def test_the_page_on_extending_names_all_that_a_task_must_answer():
+    text = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+    wanted = [name for name, value in vars(Task).items() if callable(value) and not name.startswith("_")]
+    assert len(wanted) > 5
+    assert [name for name in wanted if f"| `{name}(" not in text] == []
