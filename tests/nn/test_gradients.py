@@ -66,5 +66,5 @@ def test_derivatives_without_biases(case: Any, random_state: Any) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("given", [WHOLE, RAGGED], ids=["whole", "ragged"])
 def test_every_single_derivative(case: Any, given: dict[str, Any], random_state: Any) -> None:
-    layer = case(INPUTS, UNITS, num_layers=2, bidirectional=True, dtype=torch.float64)
+    layer = case(INPUTS, UNITS, bidirectional=True, dtype=torch.float64)
     checked(layer, random_state, given)
