@@ -51,7 +51,7 @@ def test_each_kind_is_found_with_gaps_and_goes_there_and_back(name, words, start
     assert Frequency.model_validate_json(frequency.model_dump_json()) == frequency
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from([name for name, _ in KINDS if name != "BME"]),
     st.datetimes(dt.datetime(1800, 1, 1), dt.datetime(2200, 1, 1)),

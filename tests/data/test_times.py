@@ -5,14 +5,13 @@ import datetime as dt
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recurra.data.stamps import write_times
 from recurra.data.times import parse_times
 from recurra.data.timetext import is_time, looks_like_time
 from recurra.errors import DataError
-
 
 SOON = "expected a time such as '2020-01-01', got 'soon'. Correct the cell."
 ABSENT = "expected a time in every row, got none. Fill it in or remove the row."
@@ -82,6 +81,7 @@ def test_forms(cell, expected):
         assert looks_like_time(cell)
 
 
+@settings(deadline=None)
 @given(st.lists(st.datetimes(dt.datetime(1700, 1, 1), dt.datetime(2200, 1, 1)), min_size=1, max_size=8))
 def test_text_and_typed_times_agree(times):
     cells = pl.Series("t", times, dtype=pl.Datetime("us"))

@@ -34,9 +34,9 @@ def find_seasons(series: Sequence[Array], candidates: Sequence[int]) -> tuple[in
 
     series: (T_n,) float64 each, NaN where missing.  candidates: periods in steps.
     From each series its moving average over the period is taken, which leaves no correlation at that
-    distance in a random walk, and the seasons found before, so that a week of days that are all alike is no season of
-    its own. The autocorrelation at the period must then pass Bartlett's test: of random walks, autoregressions
-    and noise, about one in a hundred does.
+    distance in a random walk, and the seasons found before, so that a week of days that are all alike is no
+    season of its own. The autocorrelation at the period must then pass Bartlett's test: of random walks,
+    autoregressions and noise, about one in a hundred does.
     """
     work = [one[-STEPS:] for one in spread(series)]
     kept: list[int] = []

@@ -44,9 +44,10 @@ class Stamps:
 
     def show(self, row: int) -> str:
         """The time of a row in words."""
-        return (
-            str(self.value[row]) if self.steps else show(self.value if self.wall is None else self.wall, row)
-        )
+        if self.steps:
+            return str(self.value[row])
+        value = self.value if self.wall is None else self.wall
+        return show(value, row, hours=bool((value % DAY).any()))
 
 
 def show(value: Array, row: int, *, hours: bool = False) -> str:

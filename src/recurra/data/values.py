@@ -15,6 +15,9 @@ MISSING = (
     "-", "--", ".", "..", "...", "?", "#value!", "#div/0!", "#null!",
 )  # fmt: skip
 
+# Of these, the ones that are no category either, as "none" and "-" may be.
+NO_CATEGORY = ("", "na", "n/a", "#n/a", "#na", "<na>", "nan", "null")
+
 Style = Literal["plain", "decimal comma", "thousands comma"]
 
 # 1,234 or 1,234,567.8 · 1.234.567,8 or 1,5 · the spaces and apostrophes that group thousands elsewhere
@@ -29,9 +32,9 @@ MOSTLY = 0.5
 SAMPLE = 1_000
 
 
-def missing(column: pl.Series) -> pl.Series:
+def missing(column: pl.Series, words: tuple[str, ...] = MISSING) -> pl.Series:
     """Which cells of a text column hold no value, (R,) bool."""
-    return column.is_null() | column.str.strip_chars().str.to_lowercase().is_in(list(MISSING))
+    return column.is_null() | column.str.strip_chars().str.to_lowercase().is_in(list(words))
 
 
 def is_number(column: pl.Series) -> bool:

@@ -44,7 +44,9 @@ class ForecastConfig(TaskConfig):
         None, description="Columns with one value for each series (shop type, region)."
     )
     frequency: str | None = Field(
-        None, description='Step between rows, such as "1 hour", "15 minutes", "month". Found when not given.'
+        None,
+        description='Step between rows, such as "1 hour", "15 minutes", "month". Found when not given. '
+        "When given, times between two steps count as the nearest.",
     )
     season: tuple[int, ...] | None = Field(
         None, description="Lengths of the seasons in steps. Found when not given; 0 means none."

@@ -137,5 +137,5 @@ def text_of(cells: pl.Series) -> pl.Series:
     if cells.dtype != pl.String:
         return cells.cast(pl.String)
     stripped = cells.str.strip_chars()
-    gone: Any = values.missing(cells)
+    gone: Any = values.missing(cells, values.NO_CATEGORY)
     return pl.select(pl.when(~gone).then(stripped).alias(cells.name)).to_series()
