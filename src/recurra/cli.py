@@ -54,9 +54,6 @@ BundleFolder = Annotated[str, Parameter(name="BUNDLE", help="Folder that `recurr
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
     who = f"recurra, process {os.environ['RANK']}" if os.environ.get("RANK", "0") != "0" else "recurra"
-    for name, entry in TASKS.items():
-        if name not in fit_app:
-            fit_app.command(_fit_command(name, entry), name=name)
     code = 0
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
@@ -72,6 +69,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
+
+
+def add_tasks() -> None:
+    """Give `recurra fit` a command for each task in TASKS that has none yet."""
+    for name, entry in TASKS.items():
+        if name not in fit_app:
+            fit_app.command(_fit_command(name, entry), name=name)
 
 
 def _fit_command(name: str, entry: Entry) -> Callable[..., None]:
@@ -138,6 +142,9 @@ def _list(kind: Any, tokens: Iterable[Any]) -> list[str]:
     return [
         item for row in csv.reader((token.value for token in tokens), skipinitialspace=True) for item in row
     ]
+
+
+add_tasks()
 
 
 @app.command
