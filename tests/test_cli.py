@@ -27,6 +27,7 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(
         TASKS, "counting", Entry("counting", "Counting", "The running sum of a row of numbers.")
     )
+    cli.add_tasks()
 
 
 @pytest.fixture(scope="module")
