@@ -99,6 +99,20 @@ def test_headers_are_told_from_data(tmp_path, content, columns):
     assert table(tmp_path, content).frame.columns == columns
 
 
+def test_what_stands_above_the_table_and_beside_the_header(tmp_path):
+    titled = table(
+        tmp_path, "Load of the town\n# made by hand, in a hurry, twice\n\n" + TEXT.replace("5.5", "x", 1)
+    )
+    assert titled.frame.columns == ["date", "load"]
+    assert titled.notes == ("above the table: 3 lines, not read",)
+    with pytest.raises(DataError, match="line 9, column 'load'"):
+        titled.numbers("load")
+    r_style = table(tmp_path, 'a,b\n"1",5,6\n"2",7,8\n')
+    assert r_style.frame.columns == ["column_1", "a", "b"]
+    trailing = table(tmp_path, "a,b\n5,6,\n7,8,\n")
+    assert trailing.frame.columns == ["a", "b", "column_3"]
+
+
 def test_lines_are_counted_as_an_editor_does(tmp_path):
     broken = "\n".join(["date,note,load", *(row.replace(",", ',"a\nb",') for row in ROWS)])
     assert "load.csv, line 10, column 'load'" in refused_number(

@@ -58,10 +58,15 @@ def read_delimited(raw: bytes, name: str) -> Delimited:
     text, notes = decode(raw, name)
     if not text[:HEAD_BYTES].strip() and not text.strip():
         raise DataError("expected a header and rows, got an empty file. Check the path.", file=name)
-    separator, head = sniff(text)
+    separator, head, width = sniff(text)
     skip = next((at for at, (_, cells) in enumerate(head) if any(cells)), 0)
+    above = skip
+    while width > 1 and skip + 1 < len(head) and _is_remark(head[skip][1], width):
+        skip += 1
+    if any(cells for _, cells in head[above:skip]):
+        notes.append(f"above the table: {skip - above} {'line' if skip - above == 1 else 'lines'}, not read")
     header = has_header([cells for _, cells in head[skip:]])
-    names = _names(head[skip][1] if header else [""] * len(head[skip][1]), name, head[skip][0])
+    names = _names(_header_cells(head[skip:], width) if header else [""] * width, name, head[skip][0])
     lines = head[skip][0] if header else (head[skip - 1][0] if skip else 0)
     body = text[_offset(text, lines) :]
     if not body[:HEAD_BYTES].strip() and not body.strip():
@@ -117,12 +122,12 @@ def records(text: bytes, separator: str, first: int = 1) -> Iterator[tuple[int, 
         yield reader.line_num + first - 1, [cell.strip() for cell in cells]
 
 
-def sniff(text: bytes) -> tuple[str, list[tuple[int, list[str]]]]:
-    """The separator, and the first records as (last line, cells)."""
+def sniff(text: bytes) -> tuple[str, list[tuple[int, list[str]]], int]:
+    """The separator, the first records as (last line, cells), and how many cells most of them have."""
     head = text[:HEAD_BYTES]
     if len(head) < len(text) and b"\n" in head:
         head = head[: head.rindex(b"\n") + 1]
-    best: tuple[tuple[float, ...], str, list[tuple[int, list[str]]]] | None = None
+    best: tuple[tuple[float, ...], str, list[tuple[int, list[str]]], int] | None = None
     for separator in SEPARATORS:
         rows = [row for row, _ in zip(records(head, separator), range(HEAD_RECORDS), strict=False)]
         filled = [cells for _, cells in rows if any(cells)]
@@ -133,9 +138,9 @@ def sniff(text: bytes) -> tuple[str, list[tuple[int, list[str]]]]:
         meant = sum(_is_value(cell) for cell in sample) / max(1, len(sample))
         score = (float(usual > 1), widths.count(usual) / len(widths), meant)
         if best is None or score > best[0]:
-            best = (score, separator, rows)
+            best = (score, separator, rows, usual)
     assert best is not None
-    return best[1], best[2]
+    return best[1:]
 
 
 def has_header(rows: list[list[str]]) -> bool:
@@ -167,6 +172,19 @@ def _is_value(cell: str) -> bool:
     except ValueError:
         return looks_like_time(cell)
     return True
+
+
+def _is_remark(cells: list[str], width: int) -> bool:
+    """Whether a line above the table is a title or a remark."""
+    return len(cells) <= 1 or (len(cells) != width and cells[0].startswith("#"))
+
+
+def _header_cells(head: list[tuple[int, list[str]]], width: int) -> list[str]:
+    """The header, with the name that R leaves out above row names, or that a last separator leaves."""
+    first, later = head[0][1], [cells for _, cells in head[1:] if len(cells) == width]
+    if len(first) != width - 1:
+        return first
+    return [*first, ""] if all(not cells[-1] for cells in later) else ["", *first]
 
 
 def _names(cells: list[str], name: str, line: int) -> list[str]:

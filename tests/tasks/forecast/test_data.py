@@ -314,6 +314,22 @@ def test_huge_values_are_values():
     assert np.isfinite(data.panel.past[0]).all()
 
 
+def test_whole_numbers_beyond_floats_are_said():
+    data = read(pl.DataFrame({"date": DAYS, "y": [2**53 + n for n in range(90)]}))
+    assert "large: y (whole numbers beyond 2^53, read to the nearest 64-bit float)" in data.found
+
+
+def test_a_clock_that_is_no_time_is_no_target_either(tmp_path):
+    text = "time,x,y\n" + "\n".join(f"{n / 10},{n % 7},{n % 5}" for n in range(40))
+    data = read(csv(tmp_path, text))
+    assert data.panel.ids == ["y"]
+    assert data.found[-1].startswith("left out: time")
+    assert refused(csv(tmp_path, text), frequency="hour") == (
+        "expected a time column for the frequency 'hour', got rows without one. "
+        "Name the time column, or leave the frequency out."
+    )
+
+
 def test_too_short_for_the_horizon(tmp_path):
     assert refused(daily(tmp_path), horizon=24) == (
         "load.csv: expected at least 27 steps in some series to forecast 24, got at most 20. "

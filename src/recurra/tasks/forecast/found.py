@@ -101,6 +101,9 @@ def _values(panel: Panel, layout: Layout) -> list[str]:
     constant = [name for name, one in zip(panel.ids, panel.target, strict=True) if _is_constant(one)]
     if constant:
         lines.append(f"constant: {listed(constant)}")
+    large = [name for name, one in zip(panel.ids, panel.target, strict=True) if _is_beyond_floats(one)]
+    if large:
+        lines.append(f"large: {listed(large)} (whole numbers beyond 2^53, read to the nearest 64-bit float)")
     if layout.repeated:
         lines.append(f"repeated: {_count(layout.repeated, 'row', 'rows')} like an earlier one, read once")
     return lines
@@ -108,6 +111,14 @@ def _values(panel: Panel, layout: Layout) -> list[str]:
 
 def _is_constant(one: Array) -> bool:
     return bool(np.nanmin(one) == np.nanmax(one))
+
+
+def _is_beyond_floats(one: Array) -> bool:
+    """Whether these are whole numbers of which not all can be told apart."""
+    known = one[~np.isnan(one)]
+    return bool(
+        (np.abs(known) > 2.0**53).any() and (np.abs(known) < 2.0**64).all() and (known % 1 == 0).all()
+    )
 
 
 def _left_out(targets: Targets, panel: Panel, split: Split, config: ForecastConfig) -> list[str]:

@@ -243,8 +243,11 @@ def _find_targets(table: Table, config: ForecastConfig, taken: set[str | None]) 
 
 
 def _is_row_number(cells: pl.Series) -> bool:
-    """0, 1, 2, … under a name that frames give to their index."""
-    if _rank(cells.name, ROW_NUMBER_NAMES) == len(ROW_NUMBER_NAMES):
+    """0, 1, 2, … under a name that frames give to their index, or a rise under the name of a time."""
+    names = (*ROW_NUMBER_NAMES, *TIME_NAMES)
+    if _rank(cells.name, names) == len(names):
         return False
-    value: Array = values.parse(cells)[0]
-    return bool((np.diff(value) == 1).all())
+    gap: Array = np.diff(values.parse(cells)[0])
+    return (
+        bool((gap == 1).all()) if _rank(cells.name, TIME_NAMES) == len(TIME_NAMES) else bool((gap > 0).all())
+    )

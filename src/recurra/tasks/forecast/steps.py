@@ -16,6 +16,11 @@ def choose_frequency(
 ) -> Frequency:
     """The user's frequency, or the one that all rows keep. Raises DataError at a row that does not."""
     if stamps is None or column is None:
+        if named is not None:
+            raise ConfigError(
+                f"expected a time column for the frequency {named!r}, got rows without one. "
+                "Name the time column, or leave the frequency out."
+            )
         return Frequency(unit="step")
     if named is not None:
         return _named(column, stamps, named)
