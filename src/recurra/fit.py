@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -94,6 +93,8 @@ def configure(config: type[Any], options: dict[str, Any]) -> Any:
 @contextmanager
 def _owned(folder: Path, processes: Peers) -> Iterator[None]:
     """Make the folder and keep other runs out of it; it is taken away again if nothing was written."""
+    import fcntl  # noqa: PLC0415, as Windows has none and the layers should work there
+
     if not processes.first:
         yield
         return

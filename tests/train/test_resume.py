@@ -72,6 +72,22 @@ def test_killed_at_a_file(forks: Forks, numbers: Path, whole: Path, tmp_path: Pa
     assert finish(forks, numbers, tmp_path / "run") == contents(whole)
 
 
+@pytest.mark.parametrize(
+    "operation", [pytest.param(n, marks=() if n in (19, 25, 26) else pytest.mark.slow) for n in range(34)]
+)
+def test_killed_while_the_bundle_is_written(
+    forks: Forks, numbers: Path, whole: Path, tmp_path: Path, operation: int
+) -> None:
+    """With two checkpoints only, these are the operations from the last of them to the end."""
+    out = tmp_path / "run"
+    status = forks.fit(numbers, out, at_operation=operation)
+    if (out / "bundle.json").exists():
+        assert contents(out) == contents(whole)
+    else:
+        assert status == -signal.SIGKILL
+    assert finish(forks, numbers, out) == contents(whole)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(60))
 def test_killed_again_and_again(forks: Forks, numbers: Path, whole: Path, tmp_path: Path, seed: int) -> None:

@@ -107,7 +107,7 @@ class Task(Protocol):
         """A fresh model; its initial weights depend on torch's seed alone."""
 
     def prepare(self, model: nn.Module, config: Any, data: Any) -> None:
-        """Into the fresh model's weights or buffers what starts from training data rather than from chance."""
+        """Set what the fresh model takes from the training data rather than from chance."""
 
     def plan(self, config: Any, data: Any) -> Plan:
         """Steps, rates and intervals for the training loop."""

@@ -24,7 +24,7 @@ class Log:
         self._file = None
         if path is not None:
             self._file = path.open("r+b" if path.exists() else "w+b")
-            self._file.truncate(length)
+            self._file.truncate(min(length, path.stat().st_size))
             self._file.seek(0, os.SEEK_END)
 
     def write(self, **entry: Any) -> None:
