@@ -99,6 +99,20 @@ def test_a_shorter_step_counts_when_common():
     assert np.flatnonzero(off).tolist() == [7]
 
 
+def test_sparse_months_and_steps():
+    months = pd.to_datetime(
+        ["2020-01-01", "2020-05-01", "2020-07-01", "2020-11-01", "2021-01-01", "2021-03-01"]
+    )
+    assert str(found(micro(months))[0]) == "every 2 months"
+    quarters = pd.to_datetime(["2020-01-01", "2020-07-01", "2021-01-01", "2021-04-01", "2021-10-01"])
+    assert str(found(micro(quarters))[0]) == "every quarter"
+    twice = pd.to_datetime(["2020-01-01", "2020-02-01", "2020-03-01", "2020-04-01", "2020-04-15"])
+    frequency, off = found(micro(twice))
+    assert str(frequency) == "every 31 days"
+    assert off.any()
+    assert str(found(np.array([0, 4, 8, 10, 14, 16, 20]), steps=True)[0]) == "every 2 steps"
+
+
 def test_several_series_share_one_grid():
     code = np.repeat([0, 1], 30)
     value = np.concatenate(

@@ -45,6 +45,10 @@ def test_few_seasonal_series_among_many_are_enough():
     assert find_seasons([*noise, *seasonal], (12,)) == (12,)
 
 
+def test_thousands_of_series_are_sampled():
+    assert find_seasons([waves(60, 12)] * 3000, (12,)) == (12,)
+
+
 def test_short_series_have_no_say():
     assert find_seasons([waves(29, 12, noise=0.01)], (12,)) == ()
     assert find_seasons([waves(60, 12, noise=0.01)], (12,)) == (12,)

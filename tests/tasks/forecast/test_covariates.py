@@ -123,3 +123,19 @@ def test_text_in_a_number_column_of_a_later_file():
     with pytest.raises(DataError) as caught:
         read_panel_with(schema, shops().with_columns(rain=pl.lit("wet")))
     assert str(caught.value).startswith("frame, row 0, column 'rain': expected a finite number, got 'wet'.")
+
+
+def test_covariates_of_other_types():
+    frame = shops().with_columns(rain=pl.lit(None, dtype=pl.Float64), kind=pl.lit(dt.date(2020, 1, 1)))
+    data = read(frame, **ROLES)
+    assert np.isnan(data.panel.past[0]).all()
+    assert data.schema.static_features[:2] == ("kind=2020-01-01", "kind=(other)")
+
+
+def test_rare_categories_share_a_column():
+    frame = pl.DataFrame(
+        {"t": range(400), "y": 1.0, "kind": [f"k{n % 7 if n % 2 else n}" for n in range(400)]}
+    )
+    column = read(frame, target=("y",), future=("kind",), horizon=4).schema.future[0]
+    assert len(column.categories) == 32
+    assert {f"k{n}" for n in range(7)} <= set(column.categories)

@@ -40,6 +40,17 @@ def test_series_too_short_for_all_parts():
         split_lengths([80], 6, 0, 100)
 
 
+def test_short_series_are_named():
+    frame = pl.DataFrame(
+        {"id": ["a"] * 40 + ["b"] * 14 + ["c"] * 8, "t": [*range(40), *range(14), *range(8)], "y": 1.0}
+    )
+    data = read_panel(ForecastConfig(horizon=6, season=(0, 7, 3)), frame)
+    assert "too short for a test part: c, used for training alone" in data.found
+    assert "too short for a validation part: b" in data.found
+    assert "season: 3, 7 steps (named)" in data.found
+    assert read_panel(ForecastConfig(horizon=6, season=(0,)), frame).schema.seasons == ()
+
+
 @settings(deadline=None)
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=8), st.integers(1, 60))
 def test_parts_are_whole_and_in_order(lengths, horizon):
