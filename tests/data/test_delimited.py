@@ -76,6 +76,9 @@ def test_thousands_and_decimal_commas(tmp_path):
     assert decimal.frame["date"].to_list() == ["01.02.2020", "02.02.2020"]
     swiss = table(tmp_path, "date;a\n2020-01-01;1'234'567,5\n2020-01-02;7,25\n")
     assert swiss.numbers("a").tolist() == [1234567.5, 7.25]
+    mixed = table(tmp_path, 'date,a,b\n2020-01-01,"1,5",1.234\n2020-01-02,"7,25",0.5\n')
+    assert mixed.numbers("a").tolist() == [1.5, 7.25]
+    assert mixed.numbers("b").tolist() == [1.234, 0.5]
     three = table(tmp_path, "date;a\n2020-01-01;1,125\n2020-01-02;7,250\n")
     assert three.numbers("a").tolist() == [1.125, 7.25]
     assert three.notes == ("numbers: decimal comma (1,5 means 1.5, assumed)",)

@@ -125,7 +125,9 @@ def plain(column: pl.Series, style: Style) -> pl.Series:
     else:
         rewritten = text.str.replace_all(r"[. '\u00a0\u202f]", "").str.replace(",", ".", literal=True)
         pattern = DECIMAL_COMMA
-    if not text.str.contains(pattern).any() or not _mostly(text, f"{pattern}|{PLAIN}"):
-        return column
     fits = text.str.contains(pattern)
+    if not fits.any() or not _mostly(text, f"{pattern}|{PLAIN}"):
+        return column
+    if not text.str.contains(",", literal=True).any() and (text.str.contains(PLAIN) & ~fits).any():
+        return column  # 0.5 beside 1.234 shows that these dots are decimal points
     return pl.select(pl.when(fits).then(rewritten).otherwise(column).alias(column.name)).to_series()

@@ -34,6 +34,8 @@ TARGET_NAMES = ("y", "target", "value")
 ROW_NUMBER_NAMES = ("column_1", "index", "unnamed: 0", "level_0", "row", "rownames")
 # More columns than these are not combined in search of an id.
 MOST_ID_CANDIDATES, MOST_IDS = 8, 3
+# Rows per time above which there must be several series.
+CROWDED = 1.5
 # Times whose rows are looked at in search of an id, and the column that holds them meanwhile.
 ID_TIMES, TIME = 200, "\0time"
 ALL_NAMED = 6
@@ -182,17 +184,36 @@ def _find_ids(table: Table, stamps: Stamps | None, taken: set[str | None]) -> tu
     if stamps is None:
         return _ids_without_time(frame, words)
     hinted = [column for column in free if _id_rank(column) < len(ID_NAMES)]
-    candidates = sorted({*words, *hinted}, key=lambda column: (_id_rank(column), free.index(column)))
     # All rows of a few times show which columns tell rows of one time apart.
     some_times = times[np.linspace(0, len(times) - 1, min(len(times), ID_TIMES)).astype(int)]
     rows = (
         frame.with_columns(pl.Series(TIME, stamps.value)).filter(np.isin(stamps.value, some_times)).unique()
     )
+    found = _tell_apart(rows, sorted(hinted, key=_id_rank))
+    # A few times that occur twice are a mistake, which a remark or a figure must not hide.
+    if found is None and len(frame) >= CROWDED * len(times):
+        found = _tell_apart(
+            rows, [*sorted(hinted, key=_id_rank), *(one for one in words if one not in hinted)]
+        )
+        found = found or _tell_apart(rows, [column for column in free if _is_code(frame[column])])
+    return tuple(sorted(found or (), key=free.index))
+
+
+def _tell_apart(rows: pl.DataFrame, candidates: list[str]) -> tuple[str, ...] | None:
+    """The fewest of the columns, likeliest first, that differ between rows of one time."""
     for size in range(1, MOST_IDS + 1):
         for some in combinations(candidates[:MOST_ID_CANDIDATES], size):
             if rows.select(*some, TIME).n_unique() == len(rows):
-                return tuple(sorted(some, key=free.index))
-    return ()
+                return some
+    return None
+
+
+def _is_code(cells: pl.Series) -> bool:
+    """Whole numbers of which each occurs often."""
+    if not values.is_number(cells) or 3 * cells.n_unique() > len(cells):
+        return False
+    value, bad = values.parse(cells)
+    return not len(bad) and bool((value % 1 == 0).all())
 
 
 def _ids_without_time(frame: pl.DataFrame, words: list[str]) -> tuple[str, ...]:

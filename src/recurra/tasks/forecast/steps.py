@@ -37,7 +37,12 @@ def choose_frequency(
         )
     if off.any():
         raise _off_grid(table, column, stamps, ~off, frequency)
-    return frequency.model_copy(update={"zone": stamps.zone})
+    return frequency.model_copy(update={"zone": _zone(stamps, frequency)})
+
+
+def _zone(stamps: Stamps, frequency: Frequency) -> str | None:
+    """The zone of the steps; offsets in text name none for steps that the wall clock counts."""
+    return None if frequency.wall and stamps.wall is not None and stamps.zone == "UTC" else stamps.zone
 
 
 def _named(column: str, stamps: Stamps, named: str) -> Frequency:
@@ -50,7 +55,7 @@ def _named(column: str, stamps: Stamps, named: str) -> Frequency:
         )
     bare = Frequency(unit=unit, multiple=multiple)
     return place(unit, multiple, _counted(stamps, bare)).model_copy(
-        update={"zone": stamps.zone, "nearest": True}
+        update={"zone": _zone(stamps, bare), "nearest": True}
     )
 
 
