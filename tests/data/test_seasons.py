@@ -25,6 +25,7 @@ def walks(count, length):
 
 
 def test_a_day_alone_is_no_week():
+    assert find_seasons([np.arange(2000.0) % 24], (24, 168)) == (24,)
     assert find_seasons([waves(3000, 24)], (24, 168)) == (24,)
     assert find_seasons([week_of_hours(3000)], (24, 168)) == (24, 168)
 

@@ -27,6 +27,8 @@ DAYS = (24, 48, 72, 96, 144, 288)
 CLIP = 5.0
 # Residuals below this share of the values are what rounding leaves of a straight line.
 ROUNDING = 1e-9
+# What is left after a season counts when it is at least this large beside what there was.
+TRACE = 0.02
 
 
 def find_seasons(series: Sequence[Array], candidates: Sequence[int]) -> tuple[int, ...]:
@@ -39,9 +41,14 @@ def find_seasons(series: Sequence[Array], candidates: Sequence[int]) -> tuple[in
     autoregressions and noise, about one in a hundred does.
     """
     work = [one[-STEPS:] for one in spread(series)]
+    size = [residual(one, min(candidates, default=1))[1] for one in work]
     kept: list[int] = []
     for period in sorted(candidates):
-        shows = [_shows(residual(one, period)[0], period) for one in work if _known(one) >= CYCLES * period]
+        shows = [
+            _shows(*residual(one, period), period, least=TRACE * usual)
+            for one, usual in zip(work, size, strict=True)
+            if _known(one) >= CYCLES * period
+        ]
         if shows and np.mean(shows) >= SHARE:
             kept.append(period)
             work = [_without_season(one, period) for one in work]
@@ -68,7 +75,7 @@ def residual(one: Array, width: int) -> tuple[Array, float]:
     known = np.isfinite(one)
     top = float(np.abs(one[known]).max()) if known.any() else 0.0
     if top == 0:
-        return np.zeros(len(one)), 1.0
+        return np.zeros(len(one)), 0.0
     value = np.where(known, one / top, 0.0)
     sums = np.concatenate([[0.0], np.cumsum(value)])
     counts = np.concatenate([[0], np.cumsum(known)])
@@ -84,7 +91,7 @@ def residual(one: Array, width: int) -> tuple[Array, float]:
     size = np.abs(rest[known])
     usual = float(np.median(size)) or float(size.mean())
     if usual <= ROUNDING:
-        return np.zeros(len(one)), 1.0
+        return np.zeros(len(one)), 0.0
     return np.clip(rest / usual, -CLIP, CLIP), usual * top
 
 
@@ -109,8 +116,10 @@ def _known(one: Array) -> int:
     return int(np.isfinite(one).sum())
 
 
-def _shows(rest: Array, period: int) -> bool:
+def _shows(rest: Array, unit: float, period: int, least: float) -> bool:
     """Bartlett's test of r at the period, given the shorter lags of what a season would leave."""
+    if unit < least:
+        return False
     r = autocorrelation(without(rest, period), period - 1)
     error = np.sqrt((1 + 2 * np.sum(r[1:] ** 2)) / max(1, _known(rest)))
     return bool(autocorrelation(rest, period)[period] > max(SURE * error, WEAK))
