@@ -23,7 +23,7 @@ from recurra.train.signals import Signals
 from recurra.train.state import State
 from recurra.train.tree import detach
 
-CHECKPOINT_SECONDS = 10.0  # between two checkpoints, or longer where writing one
+CHECKPOINT_SECONDS = 2.0  # between two checkpoints, or longer where writing one
 CHECKPOINT_SHARE = 0.02  # would take more than this part of the time
 LOG_LINES = 1000  # of training loss, at most
 
