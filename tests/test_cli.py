@@ -89,8 +89,7 @@ def test_from_a_file_to_answers(command: Command, numbers: Path, tmp_path: Path)
     assert command("evaluate", run, numbers).splitlines()[:3] == told.splitlines()[:3]
     told = command("inspect", run)
     assert told.startswith(f"{run}: counting, ")
-    assert "\n  steps 20\n" in told
-    assert "\n  hidden 6 (default)\n" in told
+    assert "\noptions: steps=20, names=('a', 'b', 'c,d'), all others as by default\n" in told
     assert f"written by recurra {recurra.__version__}, torch" in told
 
     printed = command("predict", run, numbers)

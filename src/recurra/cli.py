@@ -191,10 +191,9 @@ def inspect_(bundle: BundleFolder, /) -> None:
     record = loaded.record
     print(f"{loaded.path}: {record['task']}, {record['parameters']} parameters")
     print(*(f"  {line}" for line in record["found"]), sep="\n")
-    defaults = type(loaded.config)()
-    for name in type(loaded.config).model_fields:
-        value = getattr(loaded.config, name)
-        print(f"  {name} {value}{'' if value != getattr(defaults, name) else ' (default)'}")
+    options, defaults = loaded.config.model_dump(), type(loaded.config)().model_dump()
+    given = [f"{name}={value}" for name, value in options.items() if value != defaults[name]]
+    print("options:", ", ".join([*given, "all others as by default"]))
     _print_record(record)
     print("written by " + ", ".join(f"{name} {version}" for name, version in record["versions"].items()))
 
