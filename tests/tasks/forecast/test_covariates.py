@@ -98,12 +98,12 @@ def test_the_future_must_be_there():
     with pytest.raises(DataError) as caught:
         data.panel.require_future(8)
     assert str(caught.value) == (
-        "expected 'promo' for the 8 steps after the last target of series 'north', got none at 2020-03-08. "
+        "expected 'promo' for 8 steps after the last target of series 'north', got none at 2020-03-08. "
         "Add rows that hold it, with the target left empty."
     )
     with pytest.raises(
         DataError,
-        match=r"expected 'event' for the 7 steps after .* of series 'north', got none at 2020-03-03",
+        match=r"expected 'event' for 7 steps after .* of series 'north', got none at 2020-03-03",
     ):
         read(shops(), **ROLES).panel.require_future(7)
 

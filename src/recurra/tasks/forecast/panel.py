@@ -55,7 +55,7 @@ class Panel:
                 column = next(one.name for one in self.schema.future if feature in one.features)
                 when = self.schema.write_times(self.start[n : n + 1] + len(target) + step)[0]
                 raise DataError(
-                    f"expected {column!r} for the {horizon} steps after the last target of series "
+                    f"expected {column!r} for {horizon} steps after the last target of series "
                     f"{self.ids[n]!r}, got none at {when}. Add rows that hold it, with the target left empty."
                 )
 
