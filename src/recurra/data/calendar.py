@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import polars as pl
 
@@ -11,24 +13,30 @@ from recurra.data.frequency import DAY, LENGTHS, MONDAY, Array, Frequency
 YEAR_DAYS = 365.2425
 
 
-def circles(frequency: Frequency) -> tuple[str, ...]:
-    """Which circles make sense for steps of this frequency: those that a step does not jump over."""
+# Turns of a circle that must have been seen before anything can be learnt from the place on it.
+TURNS = 2
+
+
+def circles(frequency: Frequency, steps: float = math.inf) -> tuple[str, ...]:
+    """Which circles make sense: those that a step does not jump over and `steps` steps go round twice."""
     if frequency.unit == "step":
         return ()
     if frequency.months:
-        return ("year",) if frequency.months < 12 else ()
+        return ("year",) if frequency.months < 12 and steps * frequency.months >= TURNS * 12 else ()
     length = frequency.length or DAY  # business days
     hour = LENGTHS["hour"]
     sizes = {"hour": hour, "day": DAY, "week": LENGTHS["week"], "year": 365 * DAY}
     # A second knows its minute of the hour; for longer steps that figure would hardly change.
     return tuple(
-        name for name, size in sizes.items() if length * 2 <= size and (name != "hour" or length < hour)
+        name
+        for name, size in sizes.items()
+        if length * 2 <= size <= length * steps / TURNS and (name != "hour" or length < hour)
     )
 
 
-def features(frequency: Frequency, index: Array) -> Array:
-    """Sine and cosine of the place on each circle: (R, 2 x circles) float32 for grid indices (R,)."""
-    names = circles(frequency)
+def features(frequency: Frequency, index: Array, steps: float = math.inf) -> Array:
+    """Sine and cosine of the place on each of `circles`: (R, 2 x circles) float32 for grid indices (R,)."""
+    names = circles(frequency, steps)
     if not names:
         return np.empty((len(index), 0), dtype=np.float32)
     value = frequency.to_value(np.asarray(index, dtype=np.int64))

@@ -51,12 +51,12 @@ def sizes(schema: Schema) -> Sizes:
         context=2 * count + 4 + 2 * len(schema.static_features),
         past=len(schema.past_features),
         future=len(schema.future_features),
-        calendar=2 * len(calendar.circles(schema.frequency)),
+        calendar=2 * len(calendar.circles(schema.frequency, schema.length)),
     )
 
 
 def _segment(season: int, horizon: int) -> int:
-    """Steps of a segment: a season, a part of a long one, several short ones; an eighth of the horizon if none."""
+    """Steps of a segment: a season, part of a long one, several short ones; else part of the horizon."""
     if season <= 1:
         return int(np.clip(round(horizon / 8), 1, LONGEST_SEGMENT))
     if season <= LONGEST_SEGMENT:
@@ -81,7 +81,8 @@ class Features:
         size = sizes(panel.schema)
         ends = [int(s) + len(y) for s, y in zip(panel.start, panel.target, strict=True)]
         first, last = int(panel.start.min()) - size.look_back, max(ends) + size.horizon + size.segment
-        table = calendar.features(panel.schema.frequency, np.arange(first, last))
+        schema = panel.schema
+        table = calendar.features(schema.frequency, np.arange(first, last), schema.length)
         return Features(panel, History.of(panel), size, table, first)
 
     def view(self, which: Windows, hidden: Array | None = None) -> tuple[Inputs, View]:
@@ -91,7 +92,9 @@ class Features:
         static = np.asarray(self.panel.static, dtype=np.float32)[which.series]
         gone = np.isnan(static)
         context = np.concatenate([view.context, np.where(gone, 0.0, _near(static)), gone], 1)
-        known = self._cut(self.panel.future, which, size.look_back, size.look_back + size.horizon, size.future)
+        known = self._cut(
+            self.panel.future, which, size.look_back, size.look_back + size.horizon, size.future
+        )
         covariates = self._cut(self.panel.past, which, size.look_back, size.look_back, size.past)
         inputs = Inputs(
             past=_tensor(view.past),

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# In units of a series' usual change: beyond this a value says no more than that it is far out.
-FAR = 30.0
+# In units of a series' usual change: beyond this a value says no more than that it is far out. Forecasts of
+# members go into the sum as they are, so their bound is only there for what would not be finite.
+FAR, MEMBER_FAR = 100.0, 1e6
 # A series that hardly changes is measured by this share of its size instead.
 LEAST_CHANGE = 1e-3
-# Beyond this many times its first value a series is cut, so that squares stay finite.
-LARGEST = 1e90
+# Beyond this many times its first value a series is cut, so that squares, and float32, stay finite.
+LARGEST = 1e30
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +78,24 @@ class History:
         joined = [np.concatenate(parts) for parts in zip(*states, strict=True)]
         offset = np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64)
         tracks = tuple(smooth(series, member) for member in members(seasons))
-        return History(period, unit, offset, length, *joined, tracks)
+        value, since, level, scale, positive, nonnegative = joined
+        return History(
+            period, unit, offset, length, value, since, level, scale, positive, nonnegative, tracks
+        )
 
     def view(self, which: Windows, look_back: int, horizon: int, hidden: Array | None = None) -> View:
-        """The windows' inputs and targets; targets from step `hidden` (N,) of their series on are left out."""
+        """The windows' inputs and targets; targets from step `hidden` (N,) on are left out."""
         row, step = which.series, which.origin - 1
         at = self.offset[row] + step
         scale, level = self.scale[at, None], self.level[at, None]
         past, gone, since = self._past(at, step, look_back)
-        forecasts = self._members(row, step, at, horizon)
-        relative = np.log(np.stack([track.error[at] for track in self.tracks], 1) / scale + 1e-3)
+        forecasts, errors = self._members(row, step, at, horizon)
+        relative = np.log(errors / scale + 1e-3)
         best = relative.min(1, keepdims=True)
-        scaled = np.clip((forecasts - level[:, None]) / scale[:, None], -FAR, FAR)
+        scaled = np.clip((forecasts - level[:, None]) / scale[:, None], -MEMBER_FAR, MEMBER_FAR)
         size = np.log(scale / (np.abs(level) + 1e-9)) / 3
-        context = [relative - best, np.clip(scaled.mean(2), -10, 10), np.log(step + 1.0)[:, None] / 5, best, size]
+        age = np.log(step + 1.0)[:, None] / 5
+        context = [relative - best, np.clip(scaled.mean(2), -10, 10), age, best, size]
         ahead = step[:, None] + 1 + np.arange(horizon)
         end = self.length if hidden is None else np.minimum(self.length, hidden)
         known = ahead < end[row, None]
@@ -116,22 +121,29 @@ class History:
         since = np.where(there, self.since[place], back[::-1] + 1)
         return past, ~there | np.isnan(past), since
 
-    def _members(self, row: Array, step: Array, at: Array, horizon: int) -> Array:
-        """(W, M, H); until there are enough seasons a seasonal member gives what its trend does without."""
-        found: list[Array] = []
-        plain: dict[str, Array] = {}
+    def _members(self, row: Array, step: Array, at: Array, horizon: int) -> tuple[Array, Array]:
+        """Forecasts (W, M, H), the level itself the last, and recent errors (W, M - 1).
+
+        Until there are enough seasons a seasonal member is what its trend is without a season.
+        """
+        forecasts: list[Array] = []
+        errors: list[Array] = []
+        plain: dict[str, tuple[Array, Array]] = {}
         for track in self.tracks:
-            forecast = track.forecast(row, step, horizon)
+            forecast, error = track.forecast(row, step, horizon), track.error[at]
             if track.member.kind == "none":
-                plain[track.member.trend] = forecast
+                plain[track.member.trend] = forecast, error
             else:
                 early = step + 1 < SEASONS_NEEDED * track.member.period
                 if track.member.kind == "multiplicative":
                     early |= ~self.positive[at]
-                forecast = np.where(early[:, None], plain[track.member.trend], forecast)
-            found.append(forecast)
-        found.append(np.repeat(self.level[at, None], horizon, 1))
-        return np.stack(found, 1)
+                instead = plain[track.member.trend]
+                forecast = np.where(early[:, None], instead[0], forecast)
+                error = np.where(early, instead[1], error)
+            forecasts.append(forecast)
+            errors.append(error)
+        forecasts.append(np.repeat(self.level[at, None], horizon, 1))
+        return np.stack(forecasts, 1), np.stack(errors, 1)
 
 
 def member_names(seasons: tuple[int, ...]) -> tuple[str, ...]:

@@ -64,7 +64,8 @@ class Inputs:
 class Network(nn.Module):
     """One recurrent network of the forecaster.
 
-    h_k = GRU(e_k, h_(k-1)) over the look-back's segments; z_j = GRUCell(d_j, h) for each segment of the horizon;
+    h_k = GRU(e_k, h_(k-1)) over the look-back's segments; z_j = GRUCell(d_j, h) for each of the
+    horizon's;
     median = softmax(G h) · members + W_j z_j + A x, with the other quantiles at positive distances from it.
     """
 
@@ -113,8 +114,8 @@ class Network(nn.Module):
         back += _marked(x.known[:, : sizes.look_back])
         steps = torch.cat(back, 2).reshape(len(x.past), segments, -1)
         e = torch.relu(self.read(torch.cat([steps, x.calendar[:, :segments]], 2)))
-        _, state = self.encoder(e, torch.tanh(self.start(x.context))[None])
-        return state[0]
+        state: Tensor = self.encoder(e, torch.tanh(self.start(x.context))[None])[1][0]
+        return state
 
     def _spread(self, base: Tensor, raw: Tensor, spread: Tensor) -> Tensor:
         """Quantiles about the median; their distances start as a random walk's would grow."""
@@ -139,7 +140,9 @@ class Forecaster(nn.Module):
         self.sizes = sizes
         # Networks read the median's place as the middle one: pad the levels on the shorter side.
         self.middle = list(levels).index(0.5)
-        self.networks = nn.ModuleList(Network(sizes, 2 * self._half(levels) + 1) for _ in range(sizes.networks))
+        self.networks = nn.ModuleList(
+            Network(sizes, 2 * self._half(levels) + 1) for _ in range(sizes.networks)
+        )
         self.register_buffer("levels", torch.tensor(list(levels), dtype=torch.float64), persistent=False)
         self.register_buffer("factors", torch.ones(calibration_groups(sizes.horizon), len(levels)))
 
@@ -157,13 +160,15 @@ class Forecaster(nn.Module):
     def forward(self, x: Inputs) -> Tensor:
         """Quantiles (B, H, Q): the networks' mean, with distances from the median as calibrated."""
         found = self.each(x).mean(0)
-        group = torch.arange(self.sizes.horizon, device=found.device) * len(self.factors) // self.sizes.horizon
+        group = (
+            torch.arange(self.sizes.horizon, device=found.device) * len(self.factors) // self.sizes.horizon
+        )
         median = found[..., self.middle, None]
         # Sorted, since factors of their own could make two quantiles cross.
         return (median + (found - median) * self.factors[group]).sort(-1).values
 
     def pinball(self, x: Inputs) -> Tensor:
-        """Twice the mean quantile loss of every network on its own (Koenker & Bassett, 1978); known steps only.
+        """Twice the mean quantile loss of each network (Koenker & Bassett, 1978) over known steps.
 
         On their own, and not of their mean, so that they stay different and the mean is better than each.
         """

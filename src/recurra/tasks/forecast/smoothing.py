@@ -76,7 +76,7 @@ class Track:
         # The same place in the last season seen; a series' season begins `period` steps before it.
         begin = at + period * row + 1
         season = self.season[begin[:, None] + (ahead - 1) % period]
-        return found * season if self.member.kind == "multiplicative" else found + season
+        return np.asarray(found * season if self.member.kind == "multiplicative" else found + season)
 
 
 def smooth(series: Sequence[Array], member: Member) -> Track:
@@ -87,17 +87,17 @@ def smooth(series: Sequence[Array], member: Member) -> Track:
     length = np.array([len(y) for y in series], dtype=np.int64)
     offset = np.concatenate([[0], np.cumsum(length)[:-1]])
     total, period = int(length.sum()), member.period
-    states = [np.empty(total, dtype=np.float32) for _ in range(3)]
+    level, slope, error = (np.empty(total, dtype=np.float32) for _ in range(3))
     season = np.empty(total + period * len(series), dtype=np.float32)
     for block in _alike(length):
         rows = _run([series[n] for n in block], member)
         for row, n in enumerate(block):
             here = slice(offset[n], offset[n] + length[n])
-            for state, found in zip(states, rows, strict=False):
+            for state, found in zip((level, slope, error), rows, strict=False):
                 state[here] = found[row, : length[n]]
             begin = offset[n] + period * n
             season[begin : begin + length[n] + period] = rows[3][row, : length[n] + period]
-    return Track(member, offset, *states, season)
+    return Track(member, offset, level, slope, error, season)
 
 
 def _alike(length: Array) -> list[Array]:
@@ -211,8 +211,9 @@ def _first_seasons(y: Array, member: Member) -> tuple[Array, Array]:
     if member.kind == "none" or y.shape[1] < SEASONS_NEEDED * period:
         return y[:, 0].copy(), neutral
     block = y[:, : SEASONS_NEEDED * period].reshape(len(y), SEASONS_NEEDED, period)
-    known = ~np.isnan(block)
-    enough = known.any(1).all(1) & known.any(2).all(1)
+    known: Array = ~np.isnan(block)
+    beyond: Array = ~np.isnan(y[:, SEASONS_NEEDED * period - 1 :])  # unknown throughout where all is padding
+    enough = beyond.any(1) & np.all(known.any(1), 1) & np.all(known.any(2), 1)
     mean = np.nansum(block, 2) / np.maximum(known.sum(2), 1)
     slope = (mean[:, -1] - mean[:, 0]) / ((SEASONS_NEEDED - 1) * period)
     trend = mean[:, :, None] + slope[:, None, None] * (np.arange(period) - (period - 1) / 2)

@@ -14,13 +14,16 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
+from recurra.data.frequency import Frequency
+from recurra.report import figures
 from recurra.tasks.base import Evaluation, Plan, Source
 from recurra.tasks.forecast import calibration, evaluate, report
 from recurra.tasks.forecast.config import ForecastConfig
-from recurra.tasks.forecast.data import Dataset, Panel, Schema, Split, read_panel, read_panel_with
+from recurra.tasks.forecast.data import Dataset, Panel, Split, read_panel, read_panel_with
 from recurra.tasks.forecast.features import Features, sizes, take
 from recurra.tasks.forecast.model import Forecaster, Inputs, quantile_loss
-from recurra.tasks.forecast.windows import Windows, spread, windows
+from recurra.tasks.forecast.schema import Schema as ForecastSchema
+from recurra.tasks.forecast.windows import Windows, spread, stride, windows
 
 if TYPE_CHECKING:
     from recurra.report.page import Page
@@ -28,12 +31,12 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 
 BATCH = 256
-LEARNING_RATE = 1.5e-3
-# Steps grow with the root of the number of batches: measured on series of 20 to 10,000 steps, more windows of
-# the same series say less and less that is new.
+LEARNING_RATE = 1.25e-3
+# Steps grow with the root of the number of batches, as measured on series of 20 to 10,000 steps: more windows
+# of the same series say less and less that is new.
 STEPS_PER_ROOT, FEWEST_STEPS, MOST_STEPS = 45, 150, 3000
 VALIDATIONS, PATIENCE = 24, 8
-# Windows that are looked at: for validation and calibration, for the members' first weights, for evaluation.
+# Windows looked at: for validation and calibration, for the members' first weights, for evaluation.
 VALIDATION_WINDOWS, TRUST_WINDOWS, EVALUATION_WINDOWS = 2048, 4096, 2000
 CHUNK = 1024  # windows at a time where no gradient is wanted
 
@@ -45,12 +48,13 @@ class ForecastData:
     dataset: Dataset
 
     @property
-    def schema(self) -> Schema:
+    def schema(self) -> ForecastSchema:
         return self.dataset.schema
 
     @property
     def found(self) -> Sequence[str]:
-        return self.dataset.found
+        lacking = figures.missing()
+        return self.dataset.found if lacking is None else (*self.dataset.found, lacking)
 
     @property
     def sha256(self) -> str:
@@ -79,7 +83,7 @@ class ForecastData:
 
     @cached_property
     def valid(self) -> Windows:
-        """Origins whose whole horizon is in the validation part; the last training windows if there are none."""
+        """Origins with their whole horizon in the validation part; training windows if there are none."""
         split, horizon = self.split, self.schema.horizon
         found = windows(
             self.panel, split.train, split.valid, horizon, max(1, horizon // 8), limit=VALIDATION_WINDOWS
@@ -95,9 +99,8 @@ class ForecastData:
     def test(self) -> Windows:
         """Rolling origins over the test part."""
         split, horizon = self.split, self.schema.horizon
-        return windows(
-            self.panel, split.valid, split.end, horizon, max(1, horizon // 2), limit=EVALUATION_WINDOWS
-        )
+        between = stride(horizon, self.schema.seasons)
+        return windows(self.panel, split.valid, split.end, horizon, between, limit=EVALUATION_WINDOWS)
 
 
 class Forecast:
@@ -106,15 +109,17 @@ class Forecast:
     name = "forecast"
     summary = "Values over time: what comes next, and how surely."
     Config = ForecastConfig
-    Schema = Schema
+    Schema = ForecastSchema
 
-    def read(self, config: ForecastConfig, source: Source, schema: Schema | None = None) -> ForecastData:
+    def read(
+        self, config: ForecastConfig, source: Source, schema: ForecastSchema | None = None
+    ) -> ForecastData:
         """Read a file and split it; with a schema, read it as the schema says, all of it as test data."""
         if schema is None:
             return ForecastData(read_panel(config, source))
         return ForecastData(_all_test(read_panel_with(schema, source)))
 
-    def build(self, config: ForecastConfig, schema: Schema) -> Forecaster:
+    def build(self, config: ForecastConfig, schema: ForecastSchema) -> Forecaster:
         """A fresh network, of a size that suits the data."""
         return Forecaster(sizes(schema), config.quantiles)
 
@@ -157,7 +162,7 @@ class Forecast:
         """The same loss of the networks' mean on the validation windows."""
         assert isinstance(model, Forecaster)
         found = _run(model, data.validation)
-        return float(quantile_loss(found, data.validation.target, model.levels))
+        return quantile_loss(found, data.validation.target, model.levels).item()
 
     def finish(self, model: nn.Module, config: ForecastConfig, data: ForecastData) -> None:
         """Calibrate the quantiles on the validation windows."""
@@ -182,7 +187,7 @@ class Forecast:
         )
 
     def predict(
-        self, model: nn.Module, config: ForecastConfig, schema: Schema, source: Source
+        self, model: nn.Module, config: ForecastConfig, schema: ForecastSchema, source: Source
     ) -> pl.DataFrame:
         """The steps after the end of each series: series, time, forecast (the median), and the quantiles."""
         panel = read_panel_with(schema, source)
@@ -193,7 +198,7 @@ class Forecast:
         flat = found.reshape(-1, len(config.quantiles))
         columns: dict[str, Any] = {
             "series": np.repeat(np.array(panel.ids, dtype=object), schema.horizon),
-            schema.time or "step": np.concatenate(times),
+            schema.time or "step": _as_written(np.concatenate(times), schema.frequency),
             "forecast": flat[:, config.quantiles.index(0.5)],
         }
         columns |= {f"q{level:g}": flat[:, k] for k, level in enumerate(config.quantiles)}
@@ -223,6 +228,16 @@ def forecast(model: nn.Module, features: Features, which: Windows) -> Array:
             found = found * view.scale[:, None] + view.level[:, None]
             parts.append(np.maximum(found, view.least[:, None, None]))
     return np.concatenate(parts)
+
+
+def _as_written(times: Array, frequency: Frequency) -> pl.Series:
+    """Times as files have them: in their zone, and as dates where steps are days or longer."""
+    found = pl.Series(times)
+    if frequency.unit == "step":
+        return found
+    if frequency.zone is not None and not frequency.wall:
+        return found.dt.replace_time_zone("UTC").dt.convert_time_zone(frequency.zone)
+    return found.cast(pl.Date) if (found == found.dt.truncate("1d")).all() else found
 
 
 def _all_test(panel: Panel) -> Dataset:

@@ -1,0 +1,52 @@
+"""docs/results.md: each benchmark writes its own section and leaves the others alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "results.md"
+HEAD = "# Results\n\nEvery figure here is written by the script that its section names.\n"
+
+
+def write_section(name: str, text: str) -> None:
+    """Put a benchmark's text between its two marks on the page, at the end if it is new there."""
+    begin, end = f"<!-- {name}: written by a script -->", f"<!-- end of {name} -->"
+    page = PAGE.read_text() if PAGE.exists() else HEAD
+    section = f"{begin}\n{text.strip()}\n{end}"
+    if begin in page:
+        before, rest = page.split(begin)
+        page = before + section + rest.split(end)[1]
+    else:
+        page = f"{page.rstrip()}\n\n{section}\n"
+    PAGE.write_text(page)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table, numbers to the right."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def keep(path: Path, key: str, found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Add one result to a file of them; returns all."""
+    every = load(path) | {key: found}
+    path.write_text(json.dumps(every, indent=1, sort_keys=True) + "\n")
+    return every
+
+
+def load(path: Path) -> dict[str, dict[str, Any]]:
+    """The results that are kept."""
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def machine() -> str:
+    """What the figures were made on, in words."""
+    cores = f"{os.cpu_count()} cores ({platform.machine()})"
+    return f"{cores}, Python {platform.python_version()}, torch {torch.__version__}"
