@@ -80,7 +80,7 @@ def test_lstm_by_hand(peephole: bool) -> None:
         (cells.GRU(), torch.gru_cell),
         (cells.LSTM(), torch.lstm_cell),
     ],
-    ids=str,
+    ids=["rnn", "rnn_relu", "gru", "lstm"],
 )
 def test_as_pytorch_steps(cell: Any, kernel: Any, dtype: torch.dtype, assert_close: Any) -> None:
     rows, inputs, units = 3, 5, 7

@@ -27,7 +27,7 @@ def test_what_is_far_off_is_corrected_up_to_a_drift(wrong):
     fresh, quantiles = normal(4000, 6, wrong, seed=1)
     mended = quantiles * np.repeat(found, 2, 0)
     held = ((mended[..., 1] <= fresh) & (fresh <= mended[..., 3])).mean()
-    assert abs(held - 0.8) < 0.06
+    assert abs(held - 0.8) < 0.1
 
 
 def test_what_is_nearly_right_stays():

@@ -11,7 +11,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 # One period is wider than another by about this much (as a logarithm) for no reason that lasts: only what the
 # validation part shows beyond it is corrected.
-DRIFT = 0.1
+DRIFT = 0.2
 # Factors are drawn towards 1 as if this many known values had been right as they were.
 PRIOR = 50.0
 LEAST, MOST = 0.25, 10.0

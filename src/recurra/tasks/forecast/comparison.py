@@ -55,7 +55,10 @@ def paired_difference(
         return Difference(estimate, float("nan"), float("nan"))
     sums = np.bincount(cluster, gap, clusters), np.bincount(cluster, weight, clusters)
     means = _resample(*sums, block, seed)
-    low, high = np.quantile(means[np.isfinite(means)], [0.025, 0.975])
+    means = means[np.isfinite(means)]
+    if not len(means):  # errors near 1e308 have no finite sum
+        return Difference(estimate, float("nan"), float("nan"))
+    low, high = np.quantile(means, [0.025, 0.975])
     return Difference(estimate, float(low), float(high))
 
 

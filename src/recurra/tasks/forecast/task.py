@@ -14,7 +14,6 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
-from recurra.data.frequency import Frequency
 from recurra.report import figures
 from recurra.tasks.base import Evaluation, Plan, Source
 from recurra.tasks.forecast import calibration, evaluate, report
@@ -194,11 +193,11 @@ class Forecast:
         panel.require_future(schema.horizon)
         ends = np.array([len(y) for y in panel.target], dtype=np.int64)
         found = forecast(model, Features.of(panel), Windows(np.arange(len(ends)), ends))
-        times = [panel.times(n, int(end), schema.horizon) for n, end in enumerate(ends)]
+        steps = (panel.start + ends)[:, None] + np.arange(schema.horizon)
         flat = found.reshape(-1, len(config.quantiles))
         columns: dict[str, Any] = {
             "series": np.repeat(np.array(panel.ids, dtype=object), schema.horizon),
-            schema.time or "step": _as_written(np.concatenate(times), schema.frequency),
+            schema.time or "step": schema.write_times(steps.ravel()),
             "forecast": flat[:, config.quantiles.index(0.5)],
         }
         columns |= {f"q{level:g}": flat[:, k] for k, level in enumerate(config.quantiles)}
@@ -228,16 +227,6 @@ def forecast(model: nn.Module, features: Features, which: Windows) -> Array:
             found = found * view.scale[:, None] + view.level[:, None]
             parts.append(np.maximum(found, view.least[:, None, None]))
     return np.concatenate(parts)
-
-
-def _as_written(times: Array, frequency: Frequency) -> pl.Series:
-    """Times as files have them: in their zone, and as dates where steps are days or longer."""
-    found = pl.Series(times)
-    if frequency.unit == "step":
-        return found
-    if frequency.zone is not None and not frequency.wall:
-        return found.dt.replace_time_zone("UTC").dt.convert_time_zone(frequency.zone)
-    return found.cast(pl.Date) if (found == found.dt.truncate("1d")).all() else found
 
 
 def _all_test(panel: Panel) -> Dataset:
