@@ -8,6 +8,7 @@ import pytest
 
 from recurra.data.frequency import Frequency
 from recurra.tasks.forecast.data import Panel, Schema
+from recurra.tasks.forecast.shape import choose_shape
 
 ROOT = Path(__file__).parents[3]
 DATA = Path(os.environ.get("RECURRA_DATA", ROOT.parent / "shared" / "data"))
@@ -17,8 +18,15 @@ def panel(*series, horizon=3, seasons=(), unit="day", start=None):
     """One series per array; the first step of each is 1970-01-01 unless `start` says otherwise."""
     target = [np.asarray(y, dtype=np.float64) for y in series]
     ids = [f"s{n}" for n in range(len(target))]
+    length = max(map(len, target))
     schema = Schema(
-        time="time", targets=tuple(ids), frequency=Frequency(unit=unit), seasons=seasons, horizon=horizon
+        time="time",
+        targets=tuple(ids),
+        frequency=Frequency(unit=unit),
+        seasons=seasons,
+        horizon=horizon,
+        length=length,
+        network=choose_shape(seasons, horizon, length),
     )
     none = [np.empty((len(y), 0), dtype=np.float32) for y in target]
     first = np.zeros(len(target), dtype=np.int64) if start is None else np.asarray(start)

@@ -22,17 +22,17 @@ def test_what_is_far_off_is_corrected_up_to_a_drift(wrong):
     truth, quantiles = normal(4000, 6, wrong)
     found = factors(truth, quantiles, LEVELS, 3)
     assert found.shape == (3, 5)
-    log = np.log(found[:, [0, 1, 3, 4]])
-    np.testing.assert_allclose(log, np.sign(log) * (abs(np.log(wrong)) - DRIFT), atol=0.1)
+    expected = -np.log(wrong) - (DRIFT if wrong < 1 else 0)
+    np.testing.assert_allclose(np.log(found[:, [0, 1, 3, 4]]), expected, atol=0.1)
     fresh, quantiles = normal(4000, 6, wrong, seed=1)
     mended = quantiles * np.repeat(found, 2, 0)
     held = ((mended[..., 1] <= fresh) & (fresh <= mended[..., 3])).mean()
-    assert abs(held - 0.8) < 0.1
+    assert abs(held - 0.8) < (0.1 if wrong < 1 else 0.02)
 
 
-def test_what_is_nearly_right_stays():
-    truth, quantiles = normal(4000, 6, 1.05)
-    np.testing.assert_allclose(factors(truth, quantiles, LEVELS, 1), 1.0, atol=0.03)
+def test_a_little_too_narrow_is_left_to_the_period():
+    truth, quantiles = normal(4000, 6, 0.9)
+    np.testing.assert_allclose(factors(truth, quantiles, LEVELS, 1), 1.0, atol=0.01)
 
 
 def test_parts_of_the_horizon_have_their_own():

@@ -21,13 +21,14 @@ from recurra.tasks.forecast.layout import Layout, Rows, group_rows, lay_out
 from recurra.tasks.forecast.panel import Panel, Targets, build_panel, cut_targets
 from recurra.tasks.forecast.roles import Roles, find_roles, listed, need_column
 from recurra.tasks.forecast.schema import Column, Schema, fit_column
+from recurra.tasks.forecast.shape import choose_shape
 from recurra.tasks.forecast.split import Split, split_lengths
 from recurra.tasks.forecast.steps import choose_frequency, to_index
 
 if TYPE_CHECKING:
     from recurra.tasks.forecast.config import ForecastConfig
 
-__all__ = ["Dataset", "Panel", "Schema", "Split", "read_panel", "read_panel_with"]
+__all__ = ["Dataset", "Panel", "Schema", "Split", "read_later", "read_panel", "read_panel_with"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ def read_panel(config: ForecastConfig, source: Any) -> Dataset:
     horizon = config.horizon or natural_horizon(frequency, int(np.median(lengths)))
     split = split_lengths(lengths, horizon, config.valid, config.test, table.name)
     past, future, static = _fit(table, roles, _train_rows(layout, targets, split))
+    seasons = _seasons(config, frequency, targets, split)
+    length = int(np.median(split.train))
     schema = Schema(
         series_in_rows=bool(turned),
         time=roles.time,
@@ -75,9 +78,10 @@ def read_panel(config: ForecastConfig, source: Any) -> Dataset:
         ids=roles.ids,
         targets=roles.targets,
         frequency=frequency,
-        seasons=_seasons(config, frequency, targets, split),
+        seasons=seasons,
         horizon=horizon,
-        length=int(np.median(split.train)),
+        length=length,
+        network=choose_shape(seasons, horizon, length),
         past=past,
         future=future,
         static=static,
@@ -89,6 +93,18 @@ def read_panel(config: ForecastConfig, source: Any) -> Dataset:
 
 def read_panel_with(schema: Schema, source: Any) -> Panel:
     """Read a later file as the schema says. Raises DataError where a column or row does not fit."""
+    return _read_known(schema, source)[0]
+
+
+def read_later(schema: Schema, source: Any) -> Dataset:
+    """A later file whose series are test data, but for the first steps, as many as the network reads."""
+    panel, table = _read_known(schema, source)
+    end = np.array([len(y) for y in panel.target], dtype=np.int64)
+    first = np.maximum(np.minimum(schema.network.look_back, end - schema.horizon), 1)
+    return Dataset(panel, schema, Split(first, first, end), tuple(table.notes), table.sha256)
+
+
+def _read_known(schema: Schema, source: Any) -> tuple[Panel, Table]:
     whole = read_table(source)
     if schema.series_in_rows:
         whole = turn(whole.without_blank_rows(), time_columns(whole.frame))
@@ -115,7 +131,7 @@ def read_panel_with(schema: Schema, source: Any) -> Panel:
             "Remove what is empty.",
             file=table.name,
         )
-    return build_panel(table, layout, schema, targets)
+    return build_panel(table, layout, schema, targets), table
 
 
 def _time_columns(config: ForecastConfig, table: Table) -> list[str]:

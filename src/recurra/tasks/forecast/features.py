@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -22,47 +21,22 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-LONGEST_SEGMENT = 48
-SHORTEST_SEGMENT = 4
-# How far back the network reads: this many seasons and horizons, where the series are long enough.
-SEASONS_BACK, HORIZONS_BACK = 30, 2
-MOST_STEPS_BACK, MOST_SEGMENTS = 720, 60
-HIDDEN, NETWORKS = 64, 2
 # Encoded covariates are clipped here: beyond it a value says no more than that it is far out.
 FAR = 10.0
 
 
 def sizes(schema: Schema) -> Sizes:
-    """The network's sizes for this data: season-long segments, and a look-back of many of them."""
-    seasons, horizon = tuple(schema.seasons), schema.horizon
-    first, last = (seasons[0], seasons[-1]) if seasons else (1, 1)
-    segment = _segment(first, horizon)
-    wanted = max(HORIZONS_BACK * horizon, SEASONS_BACK * first, 2 * last)
-    most = min(MOST_STEPS_BACK, MOST_SEGMENTS * segment, schema.length // 2)
-    look_back = max(1, min(wanted, most) // segment) * segment
-    count = len(members(seasons))
+    """The network's sizes: its shape, and how much the schema has for it to read."""
+    count = len(members(schema.seasons))
     return Sizes(
-        look_back=look_back,
-        segment=segment,
-        horizon=horizon,
-        hidden=HIDDEN,
-        networks=NETWORKS,
+        **schema.network.model_dump(),
+        horizon=schema.horizon,
         members=count + 1,
         context=2 * count + 4 + 2 * len(schema.static_features),
         past=len(schema.past_features),
         future=len(schema.future_features),
         calendar=2 * len(calendar.circles(schema.frequency, schema.length)),
     )
-
-
-def _segment(season: int, horizon: int) -> int:
-    """Steps of a segment: a season, part of a long one, several short ones; else part of the horizon."""
-    if season <= 1:
-        return int(np.clip(round(horizon / 8), 1, LONGEST_SEGMENT))
-    if season <= LONGEST_SEGMENT:
-        return season * max(1, math.ceil(SHORTEST_SEGMENT / season))
-    parts = [w for w in range(LONGEST_SEGMENT // 4, LONGEST_SEGMENT // 2 + 1) if season % w == 0]
-    return max(parts, default=LONGEST_SEGMENT // 2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ SMALL = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How large the network is; worked out from the schema, so that a bundle needs nothing else."""
+    """How large the network is and what it reads; the schema says it all."""
 
     look_back: int
     segment: int

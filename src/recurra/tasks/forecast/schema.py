@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from recurra.data import values
 from recurra.data.frequency import Array, Frequency
 from recurra.data.stamps import write_times
+from recurra.tasks.forecast.shape import Shape
 
 # Categories with a column of their own; the rest share "other".
 MOST_CATEGORIES = 32
@@ -49,7 +50,8 @@ class Schema(BaseModel):
     frequency: Frequency
     seasons: tuple[int, ...] = ()
     horizon: int
-    length: int = 0  # median steps of the training parts; the network's sizes follow from it
+    length: int  # median steps of the training parts
+    network: Shape
     past: tuple[Column, ...] = ()
     future: tuple[Column, ...] = ()
     static: tuple[Column, ...] = ()

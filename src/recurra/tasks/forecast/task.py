@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from recurra.report import figures
 from recurra.tasks.base import Evaluation, Plan, Source
 from recurra.tasks.forecast import calibration, evaluate, report
 from recurra.tasks.forecast.config import ForecastConfig
-from recurra.tasks.forecast.data import Dataset, Panel, Split, read_panel, read_panel_with
+from recurra.tasks.forecast.data import Dataset, Panel, Split, read_later, read_panel, read_panel_with
 from recurra.tasks.forecast.features import Features, sizes, take
 from recurra.tasks.forecast.model import Forecaster, Inputs, quantile_loss
 from recurra.tasks.forecast.schema import Schema as ForecastSchema
@@ -116,7 +115,7 @@ class Forecast:
         """Read a file and split it; with a schema, read it as the schema says, all of it as test data."""
         if schema is None:
             return ForecastData(read_panel(config, source))
-        return ForecastData(_all_test(read_panel_with(schema, source)))
+        return ForecastData(read_later(schema, source))
 
     def build(self, config: ForecastConfig, schema: ForecastSchema) -> Forecaster:
         """A fresh network, of a size that suits the data."""
@@ -227,16 +226,6 @@ def forecast(model: nn.Module, features: Features, which: Windows) -> Array:
             found = found * view.scale[:, None] + view.level[:, None]
             parts.append(np.maximum(found, view.least[:, None, None]))
     return np.concatenate(parts)
-
-
-def _all_test(panel: Panel) -> Dataset:
-    """A later file: as much of each series as the network reads is history, the rest is test."""
-    end = np.array([len(y) for y in panel.target], dtype=np.int64)
-    first = np.maximum(np.minimum(sizes(panel.schema).look_back, end - panel.schema.horizon), 1)
-    digest = hashlib.sha256(repr(panel.ids).encode())
-    for array in (panel.start, *panel.target):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return Dataset(panel, panel.schema, Split(first, first, end), (), digest.hexdigest())
 
 
 def _run(model: Forecaster, inputs: Inputs) -> Tensor:
