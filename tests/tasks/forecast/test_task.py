@@ -127,12 +127,12 @@ def test_later_files_are_evaluated_whole(fitted):
 
 def test_a_covariate_known_ahead_is_used(tmp_path):
     rng = np.random.default_rng(0)
-    promotion = (rng.random(400) < 0.3).astype(float)
-    y = 20 + 15 * promotion + rng.normal(size=400)
+    promotion = (rng.random(240) < 0.3).astype(float)
+    y = 20 + 15 * promotion + rng.normal(size=240)
     frame = pl.DataFrame(
         {
             "day": pl.date_range(
-                pl.date(2020, 1, 1), pl.date(2020, 1, 1) + pl.duration(days=399), eager=True
+                pl.date(2020, 1, 1), pl.date(2020, 1, 1) + pl.duration(days=239), eager=True
             ),
             "sales": y,
             "promotion": promotion,

@@ -9,9 +9,9 @@ import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# One period is wilder than another by about this much (as a logarithm) for no reason that lasts: intervals are
-# widened only by what the validation part shows beyond it. Intervals that are too wide are the model's own doing,
-# from averaging networks and from dropout in training, and are narrowed as far as the validation part says.
+# One period is wilder than another by about this much (as a logarithm) for no reason that lasts: intervals
+# are widened only by what the validation part shows beyond it. Where they are too wide it is the model's own
+# doing (networks averaged, dropout in training), and they are narrowed as far as the validation part says.
 DRIFT = 0.2
 # Factors are drawn towards 1 as if this many known values had been right as they were.
 PRIOR = 50.0
