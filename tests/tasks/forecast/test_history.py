@@ -34,7 +34,7 @@ def test_every_series_gives_finite_inputs(name):
         seen = view([y], [origin])
         for part in ("past", "gone", "since", "members", "context", "spread", "level", "scale"):
             assert np.isfinite(getattr(seen, part)).all(), part
-        assert (seen.scale > 0).all()
+        assert (seen.scale > 0).all() == (np.nanmin(y[:origin]) < np.nanmax(y[:origin]))
 
 
 def test_units_bring_the_values_back():
@@ -82,6 +82,48 @@ def test_the_future_cannot_be_seen(seed, origin):
     a, b = (view([one], [origin]) for one in (y, other))
     for part in ("past", "gone", "since", "members", "context", "spread", "level", "scale", "least"):
         np.testing.assert_array_equal(getattr(a, part), getattr(b, part), part)
+
+
+LATE = {
+    "it begins with zeros": (np.zeros(60), 30),
+    "a gap goes on": (np.r_[np.arange(12.0) % 5, np.full(48, np.nan)], 28),
+    "it never changed": (np.full(60, 3.0), 20),
+    "one value": (np.r_[2.0, np.full(59, np.nan)], 1),
+}
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_the_future_cannot_be_seen_where_the_past_says_little(name):
+    y, origin = LATE[name]
+    seen = []
+    for later in (3.0, 5000.0, -1e-9, np.nan):
+        other = y.copy()
+        other[origin:] = later
+        seen.append(view([other], [origin], seasons=(7, 14)))
+    for part in ("past", "gone", "since", "members", "context", "spread", "level", "scale", "least"):
+        for one in seen[1:]:
+            np.testing.assert_array_equal(getattr(seen[0], part), getattr(one, part), part)
+
+
+@pytest.mark.parametrize("place", [0, 100, 250])
+@pytest.mark.parametrize("wrong", [1e4, 1e9])
+def test_a_slip_of_the_pen_does_not_blind(place, wrong):
+    y = 10 + np.sin(2 * np.pi * np.arange(600) / 7) + 0.1 * np.random.default_rng(0).normal(size=600)
+    slipped = y.copy()
+    slipped[place] = wrong
+    clean, seen = (view([one], [600], seasons=(7,)) for one in (y, slipped))
+    assert seen.scale[0, 0] < 3 * clean.scale[0, 0]
+    assert seen.spread[0] < (5 * clean.spread[0] if place else 11)
+
+
+def test_a_shift_of_the_level_does_not_blind():
+    y = 10 + np.sin(2 * np.pi * np.arange(400) / 7) + 0.1 * np.random.default_rng(0).normal(size=400)
+    clean, seen = (view([one], [400], seasons=(7,)) for one in (y, y + 1000 * (np.arange(400) >= 200)))
+    assert seen.scale[0, 0] < 3 * clean.scale[0, 0]
+    best = np.abs(
+        seen.members[0] * seen.scale[0] + seen.level[0] - 1010 - np.sin(2 * np.pi * np.arange(400, 404) / 7)
+    )
+    assert best.mean(1).min() < 0.2
 
 
 @settings(max_examples=10, deadline=None)

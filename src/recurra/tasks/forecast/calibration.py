@@ -9,10 +9,10 @@ import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# One period is wilder than another by about this much (as a logarithm) for no reason that lasts: intervals
-# are widened only by what the validation part shows beyond it. Where they are too wide it is the model's own
-# doing (networks averaged, dropout in training), and they are narrowed as far as the validation part says.
-DRIFT = 0.2
+# One period is wilder than another by about this much (as a logarithm) for no reason that lasts: only what
+# the validation part shows beyond it is corrected. Intervals that are too wide are partly the model's own
+# doing (networks averaged, dropout in training), so there less is put down to the period.
+WIDER, NARROWER = 0.2, 0.1
 # Factors are drawn towards 1 as if this many known values had been right as they were.
 PRIOR = 50.0
 LEAST, MOST = 0.25, 10.0
@@ -42,5 +42,5 @@ def factors(truth: Array, quantiles: Array, levels: Sequence[float], groups: int
             exact = np.quantile(ratio, max(level, 1 - level), method="higher")
             share = len(y) / (len(y) + PRIOR)
             wanted = share * np.log(np.clip(exact, LEAST, MOST))
-            found[g, k] = np.exp(max(wanted - DRIFT, min(wanted, 0.0)))
+            found[g, k] = np.exp(max(wanted - WIDER, min(wanted + NARROWER, 0.0)))
     return found

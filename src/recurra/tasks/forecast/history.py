@@ -18,8 +18,13 @@ Array = np.ndarray[Any, np.dtype[Any]]
 # In units of a series' usual change: beyond this a value says no more than that it is far out. Forecasts of
 # members go into the sum as they are, so their bound is only there for what would not be finite.
 FAR, MEMBER_FAR = 100.0, 1e6
-# A series that hardly changes is measured by this share of its size instead.
-LEAST_CHANGE = 1e-3
+# A series that hardly changes is measured by this share of its level instead.
+LEAST_CHANGE = 1e-4
+# The usual change is that of so many last seasons, at least so many steps; a change counts as at most so many
+# times the typical one, so that a shift of the level or a slip of the pen does not blind it to all others.
+SEASONS_BACK, STEPS_BACK, MOST_CHANGE = 30, 256, 10.0
+# The best member's recent error is at most this many usual changes, whatever it met long ago.
+WORST_BEST = 10.0
 # Beyond this many times its first value a series is cut, so that squares, and float32, stay finite.
 LARGEST = 1e30
 
@@ -32,7 +37,8 @@ class View:
     the last known value.  members: (W, M, H) forecasts of the classical members, the last of which is the
     level itself.  context: (W, C) how well each member has done, and the series' size and length.
     spread: (W,) typical one-step error.  target: (W, H), NaN where unknown or hidden.
-    level, scale: (W, 1), in the data's unit.  least: (W,), 0 for a series never seen below it, else -inf.
+    level, scale: (W, 1), in the data's unit; scale is 0 for a series that has never changed, which is then
+    forecast to stay as it is.  least: (W,), 0 for a series never seen below it, else -inf.
     """
 
     past: Array
@@ -61,7 +67,8 @@ class History:
     value: Array
     since: Array
     level: Array  # mean of the last season's known values
-    scale: Array  # mean absolute change over a season so far, as MASE has it
+    scale: Array  # mean absolute change over a season, as MASE has it, of the last seasons
+    flat: Array  # bool: nothing has ever changed
     positive: Array  # bool: nothing at or below zero so far
     nonnegative: Array
     tracks: tuple[Track, ...]
@@ -78,9 +85,20 @@ class History:
         joined = [np.concatenate(parts) for parts in zip(*states, strict=True)]
         offset = np.concatenate([[0], np.cumsum(length)[:-1]]).astype(np.int64)
         tracks = tuple(smooth(series, member) for member in members(seasons))
-        value, since, level, scale, positive, nonnegative = joined
+        value, since, level, scale, flat, positive, nonnegative = joined
         return History(
-            period, unit, offset, length, value, since, level, scale, positive, nonnegative, tracks
+            period,
+            unit,
+            offset,
+            length,
+            value,
+            since,
+            level,
+            scale,
+            flat,
+            positive,
+            nonnegative,
+            tracks,
         )
 
     def view(self, which: Windows, look_back: int, horizon: int, hidden: Array | None = None) -> View:
@@ -91,14 +109,14 @@ class History:
         past, gone, since = self._past(at, step, look_back)
         forecasts, errors = self._members(row, step, at, horizon)
         relative = np.log(errors / scale + 1e-3)
-        best = relative.min(1, keepdims=True)
+        best = np.minimum(relative.min(1, keepdims=True), np.log(WORST_BEST))
         scaled = np.clip((forecasts - level[:, None]) / scale[:, None], -MEMBER_FAR, MEMBER_FAR)
         size = np.log(scale / (np.abs(level) + 1e-9)) / 3
         age = np.log(step + 1.0)[:, None] / 5
         context = [relative - best, np.clip(scaled.mean(2), -10, 10), age, best, size]
         ahead = step[:, None] + 1 + np.arange(horizon)
         end = self.length if hidden is None else np.minimum(self.length, hidden)
-        known = ahead < end[row, None]
+        known = (ahead < end[row, None]) & ~self.flat[at, None]
         target = np.where(known, self.value[np.where(known, at[:, None] + 1 + np.arange(horizon), 0)], np.nan)
         return View(
             past=np.where(gone, 0.0, np.clip((past - level) / scale, -FAR, FAR)),
@@ -109,7 +127,7 @@ class History:
             spread=np.exp(best[:, 0]),
             target=(target - level) / scale,
             level=level * self.unit[row, None],
-            scale=scale * self.unit[row, None],
+            scale=np.where(self.flat[at, None], 0.0, scale * self.unit[row, None]),
             least=np.where(self.nonnegative[at], 0.0, -np.inf),
         )
 
@@ -162,30 +180,46 @@ def _unit(y: Array) -> float:
 
 
 def _running(y: Array, period: int) -> tuple[Array, ...]:
-    """value, since, level, scale, positive, nonnegative of one series (T,), each from what came before."""
+    """The states of `History` of one series (T,), in order, each from what came before."""
     steps = np.arange(len(y))
     known = ~np.isnan(y)
     filled = np.where(known, y, 0.0)
     count, total = np.cumsum(known), np.cumsum(filled)
     since = steps - np.maximum.accumulate(np.where(known, steps, 0))
-    scale = _mean_change(y, period)
+    inside = _last(known, period)
+    recent = _last(filled, period) / np.maximum(inside, 1)
+    level = np.where(inside > 0, recent, total / np.maximum(count, 1))
+    scale = _usual_change(y, period, period)
     if period > 1:
-        one = _mean_change(y, 1)
-        scale = np.where(scale > 0, scale, one)
-    size = np.cumsum(np.abs(filled)) / np.maximum(count, 1)
-    scale = np.maximum(scale, LEAST_CHANGE * size)
-    before = np.maximum(steps - period, -1)
-    inside = np.where(before >= 0, count - count[before], count)
-    summed = np.convolve(filled, np.ones(period))[: len(y)]
-    level = np.where(inside > 0, summed / np.maximum(inside, 1), total / np.maximum(count, 1))
+        scale = np.where(scale > 0, scale, _usual_change(y, 1, period))
+    scale = np.maximum(scale, LEAST_CHANGE * np.abs(level))
     low = np.minimum.accumulate(np.where(known, y, np.inf))
-    return y, since, level, np.where(scale > 0, scale, 1.0), low > 0, low >= 0
+    high = np.maximum.accumulate(np.where(known, y, -np.inf))
+    return y, since, level, np.where(scale > 0, scale, 1.0), low == high, low > 0, low >= 0
 
 
-def _mean_change(y: Array, lag: int) -> Array:
-    """Mean of |y_t - y_(t-lag)| up to each step, 0 where there was none yet."""
+def _usual_change(y: Array, lag: int, period: int) -> Array:
+    """Mean of |y_t - y_(t-lag)| over the last seasons, extremes cut; 0 where there is none."""
+    count = max(SEASONS_BACK * period, STEPS_BACK)
     change = np.full(len(y), np.nan)
     change[lag:] = np.abs(y[lag:] - y[:-lag])
     known = ~np.isnan(change)
-    found: Array = np.cumsum(np.where(known, change, 0.0)) / np.maximum(np.cumsum(known), 1)
+    change = np.where(known, change, 0.0)
+    moved = change > 0
+    logs = np.log(np.where(moved, change, 1.0))
+    typical = np.exp(_last(logs, count) / np.maximum(_last(moved, count), 1))
+    usual = np.minimum(change, MOST_CHANGE * typical)
+    return np.asarray(_last(usual, count) / np.maximum(_last(known, count), 1))
+
+
+def _last(x: Array, count: int) -> Array:
+    """Sum of the last `count` values at each step, (T,); what has left leaves no rounding behind."""
+    found = np.zeros(len(x))
+    for start in range(0, len(x), count):
+        # Within a stretch: what is left of the stretch before, and what has come of this one.
+        here = x[start : start + count].astype(np.float64)
+        found[start : start + count] += np.cumsum(here)
+        before = here[::-1].cumsum()[::-1]
+        after = found[start + count : start + 2 * count]
+        after += np.append(before[1:], 0.0)[: len(after)]
     return found

@@ -22,6 +22,8 @@ TREND_GAIN = 0.15  # of the damped trend, as a share of the level's gain
 DAMPING = {"level": 0.0, "damped": 0.9, "theta": 1.0}
 MEMORY = 0.99  # of past squared errors, per step
 SHARPNESS = 20.0  # how many errors' likelihood the weights of the grid are worth
+# A one-step error counts as at most this many times the recent ones, once there are a few to compare with.
+MOST_ERROR, FEW_ERRORS = 5.0, 8
 # Full seasons that are needed before a seasonal member says anything.
 SEASONS_NEEDED = 2
 MOST_SEASONS = 2  # more periods make more members than they are worth
@@ -113,7 +115,7 @@ def _run(series: list[Array], member: Member) -> tuple[Array, Array, Array, Arra
     y = np.full((len(series), steps), np.nan)
     for row, one in enumerate(series):
         y[row, : len(one)] = one
-    filters = _Filters.start(y, member)
+    filters = _Filters.start(y, np.array([len(one) for one in series]), member)
     level, slope, error = (np.empty(y.shape, dtype=np.float32) for _ in range(3))
     season = np.empty((len(y), member.period + steps), dtype=np.float32)
     season[:, : member.period] = filters.season[:, 0]
@@ -145,11 +147,11 @@ class _Filters:
     line: list[Array]
 
     @staticmethod
-    def start(y: Array, member: Member) -> _Filters:
+    def start(y: Array, length: Array, member: Member) -> _Filters:
         gain, season_gain = (g.ravel() for g in np.meshgrid(LEVEL_GAINS, SEASON_GAINS))
         if member.kind == "none":
             gain, season_gain = np.array(LEVEL_GAINS), np.zeros(len(LEVEL_GAINS))
-        first, season = _first_seasons(y, member)
+        first, season = _first_seasons(y, length, member)
         shape = (len(y), len(gain))
         return _Filters(
             member,
@@ -172,7 +174,10 @@ class _Filters:
         # Theta's drift is fitted beside the level rather than carried by it.
         base = self.level + damping * self.slope if self.member.trend == "damped" else self.level
         error = np.where(known, y - (base * season if multiply else base + season), 0.0)
-        self.squares = MEMORY * self.squares + np.minimum(error * error, 1e200)
+        usual = np.where(self.seen > FEW_ERRORS, self.squares / np.maximum(self.seen, 1.0), np.inf)
+        # A series that never missed has nothing to compare with.
+        most = np.where(usual > 0, MOST_ERROR**2 * usual, np.inf)
+        self.squares = MEMORY * self.squares + np.minimum(error * error, most)
         self.seen = MEMORY * self.seen + known
         bare = np.where(known, y / _away_from_zero(season) if multiply else y - season, base)
         self.level = base + self.gain * (bare - base)
@@ -201,7 +206,7 @@ class _Filters:
         return np.where((n > 3) & (spread > 0), slope, 0.0)
 
 
-def _first_seasons(y: Array, member: Member) -> tuple[Array, Array]:
+def _first_seasons(y: Array, length: Array, member: Member) -> tuple[Array, Array]:
     """Level (N,) and season (N, period) to start from: the first seasons about their own trend.
 
     Neutral for a series that is shorter than that or has a step of the season missing throughout.
@@ -212,8 +217,7 @@ def _first_seasons(y: Array, member: Member) -> tuple[Array, Array]:
         return y[:, 0].copy(), neutral
     block = y[:, : SEASONS_NEEDED * period].reshape(len(y), SEASONS_NEEDED, period)
     known: Array = ~np.isnan(block)
-    beyond: Array = ~np.isnan(y[:, SEASONS_NEEDED * period - 1 :])  # unknown throughout where all is padding
-    enough = beyond.any(1) & np.all(known.any(1), 1) & np.all(known.any(2), 1)
+    enough = (length >= SEASONS_NEEDED * period) & np.all(known.any(1), 1) & np.all(known.any(2), 1)
     mean = np.nansum(block, 2) / np.maximum(known.sum(2), 1)
     slope = (mean[:, -1] - mean[:, 0]) / ((SEASONS_NEEDED - 1) * period)
     trend = mean[:, :, None] + slope[:, None, None] * (np.arange(period) - (period - 1) / 2)
