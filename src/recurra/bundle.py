@@ -106,7 +106,9 @@ def load(path: str | os.PathLike[str], task: Task | None = None) -> Bundle:
             )
         config = task.Config.model_validate(record["config"])
         schema = task.Schema.model_validate(record["schema"])
-        content = {name: (folder / name).read_bytes() for name in (WEIGHTS, REPORT, LOG)}
+        # The report and the log may have been taken away; what is there must be what was written.
+        kept = [name for name in (WEIGHTS, REPORT, LOG) if name == WEIGHTS or (folder / name).exists()]
+        content = {name: (folder / name).read_bytes() for name in kept}
         for name, found in content.items():
             if sealed.sha256(found) != record["files"][name]:
                 raise _refused(folder, f"damaged: {name} does not match its sha256", WHOLE)

@@ -51,10 +51,15 @@ def fit(
     folder = Path(out) if out is not None else Path("runs") / task.name
     with peers() as processes, _owned(folder, processes):
         reporter = Reporter(quiet or not processes.first)
-        finished = _prepare(folder, resume, overwrite, processes)
+        there = _what_is_there(folder, resume, overwrite)
         data = task.read(config, source)
-        if finished:
+        if resume and folder / bundle.RECORD in there:
             return _same(bundle.load(folder, task), config, data)
+        # Only now that the new data has been read may an old run go.
+        if overwrite and processes.first:
+            for path in there:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        processes.wait()
         for line in data.found:
             reporter.say(line)
         with seeded(config.seed, processes.rank) as seed_again:
@@ -121,25 +126,21 @@ def _owned(folder: Path, processes: Peers) -> Iterator[None]:
             folder.rmdir()
 
 
-def _prepare(folder: Path, resume: bool, overwrite: bool, processes: Peers) -> bool:
-    """Make sure that the run may write here; whether what is to be resumed is finished already."""
+def _what_is_there(folder: Path, resume: bool, overwrite: bool) -> list[Path]:
+    """What an earlier run left in the folder. Raises ConfigError unless this one may deal with it."""
     from recurra import bundle  # noqa: PLC0415
 
-    if processes.first:
-        names = (bundle.RECORD, bundle.CHECKPOINT, bundle.LOG, bundle.WEIGHTS, bundle.REPORT)
-        there = [folder / name for name in names if (folder / name).exists()]
-        if overwrite and resume:
-            raise ConfigError("expected --resume or --overwrite, got both. Give one of them.")
-        if there and not (resume or overwrite):
-            what = "a bundle" if there[0].name == bundle.RECORD else "an unfinished run"
-            raise ConfigError(
-                f"expected a new folder, got {folder}, which holds {what}. "
-                "Add --resume to go on, --overwrite to start afresh, or name another with --out."
-            )
-        for path in there if overwrite else ():
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    processes.wait()
-    return (folder / bundle.RECORD).exists()
+    names = (bundle.RECORD, bundle.CHECKPOINT, bundle.LOG, bundle.WEIGHTS, bundle.REPORT)
+    there = [folder / name for name in names if (folder / name).exists()]
+    if overwrite and resume:
+        raise ConfigError("expected --resume or --overwrite, got both. Give one of them.")
+    if there and not (resume or overwrite):
+        what = "a bundle" if there[0].name == bundle.RECORD else "an unfinished run"
+        raise ConfigError(
+            f"expected a new folder, got {folder}, which holds {what}. "
+            "Add --resume to go on, --overwrite to start afresh, or name another with --out."
+        )
+    return there
 
 
 def _same(finished: Bundle, config: Any, data: Any) -> Bundle:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import recurra
 from counting.task import Counting, write_numbers
-from recurra.errors import CheckpointError, ConfigError, TrainingError
+from recurra.errors import CheckpointError, ConfigError, DataError, TrainingError
 from recurra.train import checkpoint
 from recurra.train.checkpoint import Checkpoint
 from recurra.train.tree import pack, unpack
@@ -161,6 +161,8 @@ def test_what_already_stands_is_not_overwritten_unasked(numbers: Path, run: Path
     bundle = recurra.fit(Counting(), numbers, out=run, quiet=True, overwrite=True, steps=5)
     with pytest.raises(ConfigError, match="which holds a bundle"):
         recurra.fit(Counting(), numbers, out=run, quiet=True)
+    with pytest.raises(DataError, match="expected a file of numbers, got nothing"):
+        recurra.fit(Counting(), tmp_path / "absent.csv", out=run, quiet=True, overwrite=True)
     again = recurra.fit(Counting(), numbers, out=run, quiet=True, resume=True, steps=5)
     assert again.record == bundle.record
     with pytest.raises(CheckpointError, match="expected steps=5 as this run was started, got 6"):

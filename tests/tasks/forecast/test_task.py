@@ -1,12 +1,14 @@
 """The forecaster from file to forecast: it learns, does not look ahead, and copes with what files hold."""
 
+import re
+
 import numpy as np
 import polars as pl
 import pytest
 import torch
 
 import recurra
-from recurra.errors import DataError
+from recurra.errors import ConfigError, DataError
 from recurra.tasks.forecast.task import Forecast, ForecastConfig, forecast
 from recurra.tasks.forecast.windows import Windows
 
@@ -119,10 +121,52 @@ def test_gaps_are_lived_with(fitted):
     assert np.abs(found["forecast"].to_numpy() - bundle.predict(frame)["forecast"].to_numpy()).mean() < 3
 
 
-def test_later_files_are_evaluated_whole(fitted):
+def test_what_was_learnt_from_is_not_judged_again(fitted):
+    bundle, frame = fitted
+    data = Forecast().read(bundle.config, frame)
+    for later in (frame, hours(700)):
+        test = Forecast().read(bundle.config, later, bundle.schema).test
+        assert test.origin.min() == data.split.valid[0]
+    assert bundle.evaluate(hours(700)).scores[0].metrics["MASE"] < 1
+
+
+def test_other_series_are_evaluated_whole(fitted):
     bundle, _ = fitted
-    evaluation = bundle.evaluate(hours(300, seed=5))
-    assert evaluation.scores[0].metrics["MASE"] < 1
+    long = hours(300, seed=5).unpivot(index="time", variable_name="id", value_name="load0")
+    wide = long.filter(pl.col("id") == "load2").select("time", "load0", load1="load0", load2="load0")
+    schema = bundle.schema.model_copy(update={"learnt": {}})
+    test = Forecast().read(bundle.config, wide, schema).test
+    assert test.origin.min() == schema.network.look_back
+
+
+def test_a_single_name_will_do():
+    config = ForecastConfig(target="load", season=24, quantiles=0.5)
+    assert (config.target, config.season, config.quantiles) == (("load",), (24,), (0.5,))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"valid": 5}, "expected at least 12 validation steps, one horizon, or 0 for none, got 5."),
+        ({"test": 11}, "expected at least 12 test steps, one horizon, or 0 for none, got 11."),
+        (
+            {"season": (10**8,)},
+            "expected seasons of 0 to 250 steps, half the longest series, got 100,000,000.",
+        ),
+        ({"season": (-3,)}, "expected seasons of 0 to 250 steps, half the longest series, got -3."),
+    ],
+)
+def test_options_that_cannot_be(options, words):
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        Forecast().read(ForecastConfig(horizon=12, **options), hours(500))
+
+
+@pytest.mark.parametrize("name", ["series", "forecast"])
+def test_a_time_column_may_have_any_name(fitted, name):
+    bundle, frame = fitted
+    schema = bundle.schema.model_copy(update={"time": name})
+    found = Forecast().predict(bundle.model, bundle.config, schema, frame.rename({"time": name}))
+    assert found.columns[:3] == ["series", "time", "forecast"]
 
 
 def test_a_covariate_known_ahead_is_used(tmp_path):
@@ -159,6 +203,7 @@ AWKWARD = {
     "huge": ([1.0] * 50 + [1e308] + [1.0] * 30, {}),
     "no test": (list(np.arange(40.0)), {"test": 0}),
     "no validation": (list(np.sin(np.arange(60.0))), {"valid": 0}),
+    "never changing, then it does": ([2.0] * 50 + [3.0, 4.0, 2.0] * 4, {}),
     "few quantiles": (list(np.sin(np.arange(60.0))), {"quantiles": (0.5, 0.9)}),
     "mostly missing": ([1.0, *[None] * 30, 2.0, *[None] * 10, 3.0, 4.0, *[None] * 5, 5.0, 6.0, 7.0], {}),
 }

@@ -67,12 +67,18 @@ class ForecastConfig(TaskConfig):
         QUANTILES, description="Quantiles to forecast, ascending, with the median (0.5) among them."
     )
 
+    @field_validator("target", "id", "past", "future", "static", "season", "quantiles", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return (value,) if isinstance(value, str | int | float) else value
+
     @field_validator("quantiles")
     @classmethod
     def _ascending(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         inside = all(0 < q < 1 for q in value)
         if not inside or 0.5 not in value or list(value) != sorted(set(value)):
             raise ValueError(
-                f"ascending quantiles between 0 and 1 with 0.5 among them were expected, got {value}"
+                f"expected ascending quantiles between 0 and 1 with 0.5 among them, got {value}. "
+                "Give others, such as (0.1, 0.5, 0.9)."
             )
         return value

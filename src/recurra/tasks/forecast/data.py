@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from recurra.data.tables import Table, read_table
 from recurra.data.timeparts import join_parts
 from recurra.data.times import Stamps, parse_times
 from recurra.data.turned import TIME, VALUE, time_columns, turn
-from recurra.errors import DataError
+from recurra.errors import ConfigError, DataError
 from recurra.tasks.forecast.found import describe
 from recurra.tasks.forecast.layout import Layout, Rows, group_rows, lay_out
 from recurra.tasks.forecast.panel import Panel, Targets, build_panel, cut_targets
@@ -87,6 +87,9 @@ def read_panel(config: ForecastConfig, source: Any) -> Dataset:
         static=static,
     )
     panel = build_panel(table, layout, schema, targets)
+    learnt = dict(zip(panel.ids, (panel.start + split.valid).tolist(), strict=True))
+    schema = schema.model_copy(update={"learnt": learnt})
+    panel = replace(panel, schema=schema)
     found = (*table.notes, *describe(config, roles, panel, targets, layout=layout, split=split), *roles.notes)
     return Dataset(panel, schema, split, found, table.sha256)
 
@@ -97,10 +100,13 @@ def read_panel_with(schema: Schema, source: Any) -> Panel:
 
 
 def read_later(schema: Schema, source: Any) -> Dataset:
-    """A later file whose series are test data, but for the first steps, as many as the network reads."""
+    """A later file as test data, but for what the network reads first and what the model learnt from."""
     panel, table = _read_known(schema, source)
     end = np.array([len(y) for y in panel.target], dtype=np.int64)
     first = np.maximum(np.minimum(schema.network.look_back, end - schema.horizon), 1)
+    if schema.time is not None:  # else nothing says where the rows of the two files lie in time
+        learnt = [schema.learnt.get(name, start) for name, start in zip(panel.ids, panel.start, strict=True)]
+        first = np.minimum(np.maximum(first, np.array(learnt) - panel.start), end)
     return Dataset(panel, schema, Split(first, first, end), tuple(table.notes), table.sha256)
 
 
@@ -177,6 +183,13 @@ def _fit(table: Table, roles: Roles, train: Array) -> list[tuple[Column, ...]]:
 
 def _seasons(config: ForecastConfig, frequency: Frequency, targets: Targets, split: Split) -> tuple[int, ...]:
     if config.season is not None:
+        longest = max(map(len, targets.value)) // 2
+        for period in config.season:
+            if not 0 <= period <= longest:
+                raise ConfigError(
+                    f"expected seasons of 0 to {longest:,} steps, half the longest series, got {period:,}. "
+                    "Name the steps after which the pattern comes again."
+                )
         return tuple(sorted({period for period in config.season if period > 1}))
     train = [one[:end] for one, end in zip(targets.value, split.train, strict=True)]
     if frequency.unit == "step":

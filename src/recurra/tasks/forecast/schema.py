@@ -52,6 +52,7 @@ class Schema(BaseModel):
     horizon: int
     length: int  # median steps of the training parts
     network: Shape
+    learnt: dict[str, int] = {}  # grid index of each series' first step that was not learnt from
     past: tuple[Column, ...] = ()
     future: tuple[Column, ...] = ()
     static: tuple[Column, ...] = ()

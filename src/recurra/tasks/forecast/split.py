@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recurra.data.frequency import Array
-from recurra.errors import DataError
+from recurra.errors import ConfigError, DataError
 
 # Below this many horizons a series is short: one horizon each for validation and test.
 SHORT = 10
@@ -36,8 +36,14 @@ def split_lengths(
 
     A part that is not given is one horizon for a short series, else whole horizons near a tenth (validation)
     or a fifth (test). A series too short for all three goes without validation, then without test.
-    Raises DataError where no series is long enough for what is asked.
+    Raises DataError where no series is long enough for what is asked, ConfigError for parts below a horizon.
     """
+    for name, given in (("validation", valid), ("test", test)):
+        if given is not None and 0 < given < horizon:
+            raise ConfigError(
+                f"expected at least {horizon} {name} steps, one horizon, or 0 for none, got {given}. "
+                "Keep more of them, or shorten the horizon."
+            )
     end = np.asarray(lengths, dtype=np.int64)
     valid_steps = _steps(end, horizon, VALID_SHARE, valid)
     test_steps = _steps(end, horizon, TEST_SHARE, test)

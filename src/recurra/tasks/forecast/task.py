@@ -194,9 +194,10 @@ class Forecast:
         found = forecast(model, Features.of(panel), Windows(np.arange(len(ends)), ends))
         steps = (panel.start + ends)[:, None] + np.arange(schema.horizon)
         flat = found.reshape(-1, len(config.quantiles))
+        time = schema.time or "step"
         columns: dict[str, Any] = {
             "series": np.repeat(np.array(panel.ids, dtype=object), schema.horizon),
-            schema.time or "step": schema.write_times(steps.ravel()),
+            "time" if time in ("series", "forecast") else time: schema.write_times(steps.ravel()),
             "forecast": flat[:, config.quantiles.index(0.5)],
         }
         columns |= {f"q{level:g}": flat[:, k] for k, level in enumerate(config.quantiles)}
