@@ -132,10 +132,8 @@ def test_what_was_learnt_from_is_not_judged_again(fitted):
 
 def test_other_series_are_evaluated_whole(fitted):
     bundle, _ = fitted
-    long = hours(300, seed=5).unpivot(index="time", variable_name="id", value_name="load0")
-    wide = long.filter(pl.col("id") == "load2").select("time", "load0", load1="load0", load2="load0")
     schema = bundle.schema.model_copy(update={"learnt": {}})
-    test = Forecast().read(bundle.config, wide, schema).test
+    test = Forecast().read(bundle.config, hours(300, seed=5), schema).test
     assert test.origin.min() == schema.network.look_back
 
 
