@@ -47,8 +47,9 @@ MEANS = {"ETTh1": "SegRNN .417", "ETTh2": "SegRNN .373"}
 INTRODUCTION = """## Forecasting
 
 One command for all sets, with no option but the file, the target, the horizon and the split, as in
-[the data sets' definitions](../benchmarks/datasets.py): `make bench` ({how};
-{machine}). Time is that of the whole `fit`: reading, evaluation beside the baselines and report included.
+[the data sets' definitions](../benchmarks/datasets.py): `make bench`
+({how}; {machine}).
+Time is that of the whole `fit`: reading, evaluation beside the baselines and report included.
 MSE and MAE are in units of the training part's standard deviation, over all windows of the test part with
 stride 1; MASE, sMAPE and OWA are as in M4, on the last horizon of each series. Published figures of others
 are from their papers or from the competitions' pages; SegRNN's are with a look-back of 96.

@@ -197,3 +197,13 @@ def test_import_adds_little_to_torch() -> None:
     )
     seconds = [float(start("-c", script).communicate(timeout=60)[0]) for _ in range(5)]
     assert min(seconds) < 0.15
+
+
+def test_nothing_to_judge_is_a_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle = Path(__file__).parent / "legacy" / "format-1-forecast" / "bundle"
+    short = tmp_path / "short.csv"
+    short.write_text("month,passengers\n1961-01,450\n1961-02,460\n")
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["evaluate", str(bundle), str(short)])
+    assert stopped.value.code == 2
+    assert "no series has 12 steps left over for a test" in capsys.readouterr().err

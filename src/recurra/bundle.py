@@ -34,7 +34,7 @@ RECORD, WEIGHTS, REPORT, LOG, CHECKPOINT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Bundle:
     """A task's model with the options and the schema that it was fitted with."""
 
@@ -44,6 +44,9 @@ class Bundle:
     schema: Any
     model: nn.Module
     record: Mapping[str, Any]  # bundle.json
+
+    def __repr__(self) -> str:
+        return f"<Bundle {self.path}: {self.task.name}, {self.record['parameters']:,} parameters>"
 
     def evaluate(self, source: Source) -> Evaluation:
         """Metrics beside the baselines on other files, read as the ones that it was fitted on."""

@@ -16,7 +16,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 import recurra
 from recurra import sealed
-from recurra.errors import ConfigError, RecurraError, Stopped
+from recurra.errors import ConfigError, DataError, RecurraError, Stopped
 from recurra.tasks import TASKS, Entry
 from recurra.tasks.base import seconds
 
@@ -151,6 +151,8 @@ add_tasks()
 def evaluate(bundle: BundleFolder, source: Files, /) -> None:
     """Judge a bundle on other files, beside the baselines."""
     evaluation = recurra.load(bundle).evaluate(_one_or_many(source))
+    if not evaluation.scores:
+        raise DataError(" ".join(evaluation.words))
     _print_scores((score.method, score.metrics) for score in evaluation.scores)
     print(*evaluation.words, sep="\n")
     print(evaluation.signature)

@@ -40,8 +40,9 @@ def main(task: str, *rest: str) -> None:
         given = {name.removeprefix("--").replace("-", "_"): value for name, value in options.items()}
         bundle = recurra.fit(task, folder / "source.csv", out=folder / "bundle", **given)
         bundle.predict(folder / "source.csv").write_csv(folder / "answers.csv")
-    # What going on with a run needs is no part of what has to load for ever.
+    # What going on with a run needs, and what only people read, is no part of what has to load for ever.
     shutil.rmtree(folder / "bundle" / "checkpoint")
+    (folder / "bundle" / "report.html").unlink()
 
 
 if __name__ == "__main__":

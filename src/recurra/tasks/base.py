@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -86,7 +86,7 @@ class Evaluation:
     scores: Sequence[Score]  # the model first
     words: Sequence[str]  # where a baseline wins, it says so here
     signature: str
-    detail: Any = None  # what the task's report draws; not stored
+    detail: Any = field(default=None, repr=False)  # what the task's report draws; not stored
 
 
 class Task(Protocol):

@@ -152,7 +152,7 @@ def test_no_window_is_no_error():
     assert found.scores == ()
     assert found.words == (
         "Nothing could be evaluated: no series has 6 steps left over for a test. "
-        "Give longer series, or a shorter horizon.",
+        "Give longer series, or fit with a shorter horizon.",
     )
 
 
@@ -166,3 +166,18 @@ def test_the_same_seed_gives_the_same_words(count):
 def test_enormous_values_are_scored():
     found = bench(as_forecaster(naive), [1e300 * y for y in waves(3)])
     assert np.isfinite(metrics(found)["Recurra"]["MASE"])
+
+
+def test_a_tie_is_no_lead():
+    found = bench(as_forecaster(naive), [np.full(90, 5.0)], seasons=())
+    assert "The model and Naive are equally good here: MAE 0." in found.words
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning:recurra.tasks.forecast.baselines")
+def test_the_largest_numbers_leave_the_baselines_whole():
+    y = waves(1)[0]
+    y[40] = -1e308
+    found = bench(as_forecaster(naive), [y])
+    for name, scores in metrics(found).items():
+        if name.startswith(("Naive", "Seasonal naive", "Drift")):
+            assert np.isfinite(scores["MAE"]), name

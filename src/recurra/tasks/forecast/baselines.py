@@ -59,7 +59,8 @@ def _each_series(
     for n, rows in zip(series, np.split(order, starts[1:]), strict=True):
         y = panel.target[n]
         # Squares of numbers beyond 1e154 overflow; a power of two takes them back without rounding.
-        unit = HUGE if np.nanmax(np.abs(y), initial=0.0) > HUGE else 1.0
+        largest = float(np.nanmax(np.abs(y), initial=0.0))
+        unit = 2.0 ** np.floor(np.log2(largest)) if largest > HUGE else 1.0
         point, deviation = method(y / unit, which.origin[rows], steps)
         with np.errstate(over="ignore"):
             found[rows] = (point[..., None] + deviation[..., None] * z) * unit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -95,10 +95,11 @@ class ForecastData:
 
     @cached_property
     def test(self) -> Windows:
-        """Rolling origins over the test part."""
+        """Rolling origins over the test part, laid from its end so that the newest steps are judged."""
         split, horizon = self.split, self.schema.horizon
         between = stride(horizon, self.schema.seasons)
-        return windows(self.panel, split.valid, split.end, horizon, between, limit=EVALUATION_WINDOWS)
+        first = split.valid + np.maximum(split.end - horizon - split.valid, 0) % between
+        return windows(self.panel, first, split.end, horizon, between, limit=EVALUATION_WINDOWS)
 
 
 class Forecast:
@@ -174,7 +175,7 @@ class Forecast:
 
     def evaluate(self, model: nn.Module, config: ForecastConfig, data: ForecastData) -> Evaluation:
         """Rolling origins over the test part, beside the baselines on the same windows."""
-        return evaluate.evaluate(
+        found = evaluate.evaluate(
             lambda _, which: forecast(model, data.features, which),
             data.panel,
             data.test,
@@ -183,6 +184,7 @@ class Forecast:
             sha256=data.sha256,
             seed=config.seed,
         )
+        return replace(found, words=(*found.words, *_judged(data)))
 
     def predict(
         self, model: nn.Module, config: ForecastConfig, schema: ForecastSchema, source: Source
@@ -213,6 +215,17 @@ class Forecast:
     ) -> None:
         """The forecaster's sections of the report."""
         report.write(page, config, data, evaluation)
+
+
+def _judged(data: ForecastData) -> list[str]:
+    """Which steps were judged, and from how many origins."""
+    if not len(data.test):
+        return []
+    begin = data.panel.start[data.test.series] + data.test.origin
+    ends = np.array([begin.min(), begin.max() + data.schema.horizon - 1])
+    first, last = data.schema.write_times(ends).cast(pl.String)
+    origins = len(np.unique(begin))
+    return [f"Judged from {first} to {last}, at {origins:,} origin{'s' * (origins > 1)}."]
 
 
 def forecast(model: nn.Module, features: Features, which: Windows) -> Array:

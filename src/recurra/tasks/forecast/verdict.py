@@ -24,7 +24,7 @@ def nothing(horizon: int) -> str:
     """Why there are no scores."""
     return (
         f"Nothing could be evaluated: no series has {count(horizon, 'step')} left over for a test. "
-        "Give longer series, or a shorter horizon."
+        "Give longer series, or fit with a shorter horizon."
     )
 
 
@@ -70,7 +70,10 @@ def _winners(table: Table, metric: str) -> list[str]:
         return [
             f"The {metric} of the model is not defined {here}: no window has a known truth to measure it by."
         ]
+    others = [method for method in others if np.isfinite(method.scores.metrics()[metric])]
     ranked = sorted(others, key=lambda method: method.scores.metrics()[metric])
+    if ranked and ranked[0].scores.metrics()[metric] == own:
+        return [f"The model and {ranked[0].name} are equally good {here}: {metric} {number(own)}."]
     better = [method for method in ranked if method.scores.metrics()[metric] < own]
     told = better or ranked[:1]
     return [
