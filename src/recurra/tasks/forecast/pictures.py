@@ -31,7 +31,7 @@ def forecast(
     n, origin = int(detail.windows.series[w]), int(detail.windows.origin[w])
     horizon = detail.truth.shape[1]
     back = _history(origin, horizon, detail.period)
-    times = _axis(detail.panel.times(n, origin - back, back + horizon))
+    times = detail.panel.times(n, origin - back, back + horizon)
     history, ahead = times[:back], times[back:]
     with drawing(WHOLE if wide else HALF, 3.1 if wide else 2.4) as drawn:
         axes = drawn.axes
@@ -84,11 +84,6 @@ def _fan(axes: Axes, x: Array, quantiles: Array, levels: tuple[float, ...]) -> N
 def _history(origin: int, horizon: int, period: int) -> int:
     wanted = max(HISTORY_HORIZONS * horizon, HISTORY_SEASONS * period, FEWEST)
     return min(origin, wanted, max(MOST, horizon))
-
-
-def _axis(times: Array) -> Array:
-    """matplotlib knows dates to the microsecond; plain step numbers stay as they are."""
-    return np.asarray(times)
 
 
 def _dates(axes: Axes, times: Array) -> None:
