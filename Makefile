@@ -4,12 +4,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DONE := $(VENV)/.installed
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 # The networks that tests and demo train are small; more threads than one would only wait for one another.
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format bench install again
+.PHONY: help demo test test-all check format bench install core again
 
 help:
 	@echo "make demo      fit a forecaster on real data and judge it beside baselines (about two minutes)"
@@ -17,15 +18,16 @@ help:
 	@echo "make test-all  with the slow ones: fifty crashes in the middle of training, and the like"
 	@echo "make check     ruff and mypy"
 	@echo "make format    ruff format"
+	@echo "make core      build the compiled core again, where its sources have changed (the others do it too)"
 	@echo "make bench     the figures of docs/results.md, where the public data sets are at hand"
 
-demo: $(DONE)
+demo: core
 	$(BIN)/python -m recurra fit forecast examples/data/births.csv --out runs/demo --overwrite --time-budget 90s
 
-test: $(DONE)
+test: core
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"
 
-test-all: $(DONE)
+test-all: core
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: $(DONE)
@@ -36,10 +38,15 @@ check: $(DONE)
 format: $(DONE)
 	$(BIN)/python -m ruff format .
 
-bench: $(DONE)
+bench: core
 	$(BIN)/python benchmarks/forecast.py
 
-install: $(DONE)
+install: core
+
+# Without a compiler the install goes on without the core; it is looked for again each time.
+core: $(DONE)
+	@ls src/recurra/_core.*.so >/dev/null 2>&1 || $(BIN)/cmake build/editable 2>&1 | grep '^recurra:' || true
+	@$(BIN)/cmake --build build/editable -- --quiet
 
 # .venv is filled again when what it should hold has changed, when the folder was moved, and when it is broken.
 FIT_FOR_USE := $(shell $(BIN)/python -c "import sys, pip; print(sys.version_info >= (3, 11))" 2>/dev/null)
@@ -57,5 +64,6 @@ ifneq ($(FIT_FOR_USE),True)
 		{ rm -rf $(VENV); echo "expected Python's venv module. Install it: apt install python3-venv"; exit 1; }
 endif
 	@echo "installing what constraints.txt pins (minutes, the first time)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(PIP) scikit-build-core nanobind cmake ninja
+	@$(PIP) --no-build-isolation -e '.[dev]'
 	@printf '%s' '$(CURDIR)' > $(DONE)
