@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <limits>
 #include <type_traits>
-#include <utility>
 
 namespace recurra {
 
@@ -19,29 +18,37 @@ void give(void* memory) noexcept;
 std::size_t kept() noexcept;
 void release() noexcept;
 
-// `count` numbers for as long as the object lives, uninitialised.
+// For tests: whether `take` fills what it gives with NaN, so that a number which nobody wrote shows.
+void poison(bool on) noexcept;
+
+// `count` numbers for as long as the object lives, uninitialised. Always inlined: a copy of its own that was compiled
+// for the largest instruction set could be linked into code for all.
 template <class T>
 class Scratch {
   static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
 
  public:
-  Scratch() = default;
-  explicit Scratch(std::size_t count) : count_(count) {
+  [[gnu::always_inline]] Scratch() {}
+  [[gnu::always_inline]] explicit Scratch(std::size_t count) : count_(count) {
     constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
     if (count) data_ = static_cast<T*>(take(count > most / sizeof(T) ? most : count * sizeof(T)));
   }
-  Scratch(Scratch&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)), count_(std::exchange(other.count_, 0)) {}
-  Scratch& operator=(Scratch&& other) noexcept {
-    std::swap(data_, other.data_);
-    std::swap(count_, other.count_);
+  [[gnu::always_inline]] Scratch(Scratch&& other) noexcept : data_(other.data_), count_(other.count_) {
+    other.data_ = nullptr;
+    other.count_ = 0;
+  }
+  [[gnu::always_inline]] Scratch& operator=(Scratch&& other) noexcept {
+    T* const data = data_;
+    const std::size_t count = count_;
+    data_ = other.data_, count_ = other.count_;
+    other.data_ = data, other.count_ = count;
     return *this;
   }
-  ~Scratch() { give(data_); }
+  [[gnu::always_inline]] ~Scratch() { give(data_); }
 
-  T* data() const { return data_; }  // nullptr for no numbers
-  std::size_t size() const { return count_; }
-  T& operator[](std::size_t i) const { return data_[i]; }
+  [[gnu::always_inline]] T* data() const { return data_; }  // nullptr for no numbers
+  [[gnu::always_inline]] std::size_t size() const { return count_; }
+  [[gnu::always_inline]] T& operator[](std::size_t i) const { return data_[i]; }
 
  private:
   T* data_ = nullptr;

@@ -12,12 +12,12 @@ struct Meeting;  // where a team's threads wait for one another
 // One thread's place in a team.
 class Team {
  public:
-  Team(int rank, int size, detail::Meeting* meeting) : rank_(rank), size_(size), meeting_(meeting) {}
+  Team(int rank, int size, detail::Meeting& meeting);
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
 
-  int rank() const { return rank_; }  // 0 … size() - 1
-  int size() const { return size_; }  // never more than was asked for; fewer where threads are short
+  [[gnu::always_inline]] int rank() const { return rank_; }  // 0 … size() - 1
+  [[gnu::always_inline]] int size() const { return size_; }  // never more than was asked for; fewer where threads are short
 
   // Waits until every thread of the team has come. What they wrote before it is seen after it.
   void barrier();
@@ -25,7 +25,7 @@ class Team {
  private:
   const int rank_;
   const int size_;
-  detail::Meeting* const meeting_;
+  detail::Meeting& meeting_;
 };
 
 // Runs body(context, team) on up to `threads` threads at once, the caller among them, and returns when all have
