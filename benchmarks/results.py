@@ -50,3 +50,14 @@ def machine() -> str:
     """What the figures were made on, in words."""
     cores = f"{os.cpu_count()} cores ({platform.machine()})"
     return f"{cores}, Python {platform.python_version()}, torch {torch.__version__}"
+
+
+def processor() -> str:
+    """The CPU's name, family and model."""
+    path = Path("/proc/cpuinfo")
+    pairs = (line.partition(":") for line in path.read_text().splitlines()) if path.exists() else ()
+    known = {name.strip(): value.strip() for name, _, value in pairs}
+    words = known.get("model name") or platform.processor() or platform.machine()
+    if "cpu family" in known:
+        words += f" (family {known['cpu family']}, model {known['model']})"
+    return words
