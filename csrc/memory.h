@@ -11,7 +11,7 @@ namespace recurra {
 // Throws std::bad_alloc. From any thread.
 void* take(std::size_t bytes);
 
-// Takes back what `take` gave, in any thread, or nothing for nullptr. It is kept for the next `take`, within bounds.
+// Takes back what `take` gave, in any thread; nullptr is nothing. It is kept for the next `take`, within bounds.
 void give(void* memory) noexcept;
 
 // Bytes that are kept, and giving them back to the system.
@@ -21,38 +21,38 @@ void release() noexcept;
 // For tests: whether `take` fills what it gives with NaN, so that a number which nobody wrote shows.
 void poison(bool on) noexcept;
 
-// `count` numbers for as long as the object lives, uninitialised. Always inlined: a copy of its own that was compiled
-// for the largest instruction set could be linked into code for all.
+// `count` numbers for as long as the object lives, uninitialised. Always inlined: a copy that was compiled for the
+// largest instruction set could be linked into the code for all.
 template <class T>
 class Scratch {
-  static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
+    static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
 
  public:
-  [[gnu::always_inline]] Scratch() {}
-  [[gnu::always_inline]] explicit Scratch(std::size_t count) : count_(count) {
-    constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
-    if (count) data_ = static_cast<T*>(take(count > most / sizeof(T) ? most : count * sizeof(T)));
-  }
-  [[gnu::always_inline]] Scratch(Scratch&& other) noexcept : data_(other.data_), count_(other.count_) {
-    other.data_ = nullptr;
-    other.count_ = 0;
-  }
-  [[gnu::always_inline]] Scratch& operator=(Scratch&& other) noexcept {
-    T* const data = data_;
-    const std::size_t count = count_;
-    data_ = other.data_, count_ = other.count_;
-    other.data_ = data, other.count_ = count;
-    return *this;
-  }
-  [[gnu::always_inline]] ~Scratch() { give(data_); }
+    [[gnu::always_inline]] Scratch() {}
+    [[gnu::always_inline]] explicit Scratch(std::size_t count) : count_(count) {
+        constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
+        if (count) data_ = static_cast<T*>(take(count > most / sizeof(T) ? most : count * sizeof(T)));
+    }
+    [[gnu::always_inline]] Scratch(Scratch&& other) noexcept : data_(other.data_), count_(other.count_) {
+        other.data_ = nullptr;
+        other.count_ = 0;
+    }
+    [[gnu::always_inline]] Scratch& operator=(Scratch&& other) noexcept {
+        T* const data = data_;
+        const std::size_t count = count_;
+        data_ = other.data_, count_ = other.count_;
+        other.data_ = data, other.count_ = count;
+        return *this;
+    }
+    [[gnu::always_inline]] ~Scratch() { give(data_); }
 
-  [[gnu::always_inline]] T* data() const { return data_; }  // nullptr for no numbers
-  [[gnu::always_inline]] std::size_t size() const { return count_; }
-  [[gnu::always_inline]] T& operator[](std::size_t i) const { return data_[i]; }
+    [[gnu::always_inline]] T* data() const { return data_; }  // nullptr for no numbers
+    [[gnu::always_inline]] std::size_t size() const { return count_; }
+    [[gnu::always_inline]] T& operator[](std::size_t i) const { return data_[i]; }
 
  private:
-  T* data_ = nullptr;
-  std::size_t count_ = 0;
+    T* data_ = nullptr;
+    std::size_t count_ = 0;
 };
 
 }  // namespace recurra

@@ -12,34 +12,35 @@ struct Meeting;  // where a team's threads wait for one another
 // One thread's place in a team.
 class Team {
  public:
-  Team(int rank, int size, detail::Meeting& meeting);
-  Team(const Team&) = delete;
-  Team& operator=(const Team&) = delete;
+    Team(int rank, int size, detail::Meeting& meeting);
+    Team(const Team&) = delete;
+    Team& operator=(const Team&) = delete;
 
-  [[gnu::always_inline]] int rank() const { return rank_; }  // 0 … size() - 1
-  [[gnu::always_inline]] int size() const { return size_; }  // never more than was asked for; fewer where threads are short
+    [[gnu::always_inline]] int rank() const { return rank_; }  // 0 … size() - 1
+    // Never more than were asked for; fewer where threads are short.
+    [[gnu::always_inline]] int size() const { return size_; }
 
-  // Waits until every thread of the team has come. What they wrote before it is seen after it.
-  void barrier();
+    // Waits until every thread of the team has come. What they wrote before it is seen after it.
+    void barrier();
 
  private:
-  const int rank_;
-  const int size_;
-  detail::Meeting& meeting_;
+    const int rank_;
+    const int size_;
+    detail::Meeting& meeting_;
 };
 
-// Runs body(context, team) on up to `threads` threads at once, the caller among them, and returns when all have
-// ended. Each caller has its own team; inside a team, and in a process that was forked, a team has one thread.
-// The caller's rounding and flushing of denormals hold for all. No exception may leave body.
+// Runs body(context, team) on up to `threads` threads at once, the caller among them; returns when all have ended.
+// Each caller has its own team; inside a team, and in a process that was forked, a team has one thread. The
+// caller's rounding and flushing of denormals hold for all. No exception may leave body.
 void parallel(int threads, void (*body)(void* context, Team& team), void* context);
 
 // The same for anything that can be called as body(team).
 template <class Body>
 void parallel(int threads, Body&& body) {
-  using Called = std::remove_reference_t<Body>;
-  parallel(
-      threads, [](void* context, Team& team) { (*static_cast<Called*>(context))(team); },
-      const_cast<std::remove_const_t<Called>*>(&body));
+    using Called = std::remove_reference_t<Body>;
+    parallel(
+            threads, [](void* context, Team& team) { (*static_cast<Called*>(context))(team); },
+            const_cast<std::remove_const_t<Called>*>(&body));
 }
 
 }  // namespace recurra
