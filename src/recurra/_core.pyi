@@ -1,8 +1,8 @@
 """The compiled core: recurrences over arrays. csrc/bind.cpp defines it; recurra.engines.cpu calls it.
 
 Addresses are ints, as Tensor.data_ptr() gives them, and 0 for what is absent. Everything is float32, or
-float64 where `double`; weights and states are contiguous, weights in torch.nn's layout and gate order. In x, y,
-dy and dx the last dimension has stride 1; the strides of time and batch are free, and counted in elements.
+float64 where `double`; weights and states are contiguous, weights in torch.nn's layout and gate order. In
+x, y, dx and dy the last dimension has stride 1; the strides of time and batch are free, in elements.
 """
 
 from collections.abc import Sequence
