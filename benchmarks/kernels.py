@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import torch
 
 from layers import accuracy, memory, one_step, overhead, speed
-from layers.core import instructions
+from layers.core import CORE, instructions
 from layers.targets import Target, targets_table
 from layers.timing import FULL, QUICK, Effort, threads
 from results import keep, load, machine, processor, write_section
@@ -98,7 +98,7 @@ INTRODUCTION = """## Layers on the CPU
 Recurra's layers beside torch.nn's with the same weights: `make bench`, or `python benchmarks/kernels.py`
 ({processor}; {machine}; {instructions}; {threads}, unless a part says otherwise).
 The rivals take turns in one process, in alternating order and with the same number of threads; times are
-medians of {samples} samples of {milliseconds:.0f} ms or one call. Before a shape is timed, its outputs and
+medians of {samples} samples of {milliseconds:.0f} ms or one call. Before anything is timed, outputs and
 gradients are compared with torch.nn's. The targets were set before the code was written.
 
 """
@@ -150,6 +150,8 @@ def main() -> None:
     if given.table:
         write_section("layers", page(load(RESULTS)))
         return
+    if CORE is None and not given.quick:
+        parser.error("expected the compiled core, recurra._core, got none. Build it: make install.")
     effort, results = QUICK if given.quick else FULL, {}
     with threads(given.threads):
         for name in given.only:
