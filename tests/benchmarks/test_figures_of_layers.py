@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from layers import accuracy, speed
+from layers import accuracy, one_step, speed
 from layers.pairs import Pair
 from layers.shapes import ALL, CELLS, SEVEN, TWENTY, Shape
 from layers.targets import Target, number, targets_table
@@ -89,3 +89,19 @@ def test_verdicts(target, verdict):
 )
 def test_numbers_have_three_digits(value, text):
     assert number(value) == text
+
+
+def test_one_step_names_the_width_that_is_furthest_behind():
+    seconds = {"torch": [60.0], "onnx": [20.0], "ours": [1.0], "bfloat16": [0.5]}
+    slow = seconds | {"torch": [2.0]}
+    rows = [
+        {"cell": cell, "units": units, "bfloat16_error": {}, "seconds": slow if units == 256 else seconds}
+        for cell in ("GRU", "LSTM")
+        for units in one_step.UNITS
+    ]
+    first, second, third = list(one_step.targets({"rows": rows}))[:3]
+    assert first.what.endswith("256")
+    assert (first.wanted, first.measured, first.reached) == (2.4, 2.0, False)
+    assert second.reached
+    assert third.measured == 2.0
+    assert "**2.00** (≥ 2.4)" in one_step.tables({"rows": rows})
