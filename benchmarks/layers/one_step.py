@@ -129,7 +129,7 @@ def targets(found: Found) -> Iterable[Target]:
             yield Target(what, GOALS[row["units"]][k], times_as_fast(row, rival))
         wide = [row for row in rows if row["units"] >= NARROW_FROM]
         row = min(wide, key=lambda row: times_as_fast(row, "bfloat16"))
-        what = f"one step, {kind}, bfloat16 against float32 weights, worst from {NARROW_FROM} up: H = {row['units']}"
+        what = f"one step, {kind}, bfloat16 against float32 weights, worst: H = {row['units']}"
         yield Target(what, NARROW_GOAL, times_as_fast(row, "bfloat16"))
 
 
