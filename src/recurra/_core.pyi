@@ -27,8 +27,8 @@ def available() -> list[str]:
 def use_instructions(name: str) -> None:
     """Use another instruction set from now on, for tests. Raises ValueError for one that is not available."""
 
-def saved_size(cell: str, memory: str, sizes: Sizes, total: int) -> int:
-    """How many values `forward` saves for `backward`. total: the sum of the lengths, or T·B."""
+def saved_size(cell: str, double: bool, memory: str, sizes: Sizes, pairs: int) -> int:
+    """How many values `forward` saves for `backward`. T: the longest length; pairs: the sum of all lengths."""
 
 def buffer(bytes: int) -> Buffer:
     """Uninitialised memory that is used again once nothing refers to it; for torch.frombuffer."""
@@ -100,7 +100,7 @@ class Step:
         I: int,
         H: int,
         R: int,
-        layers: int,
+        L: int,
         weights: Sequence[Weights],
     ) -> None:
         """bf16: hold the weights rounded to bfloat16. They are copied: later changes to them are not seen."""
