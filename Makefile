@@ -10,7 +10,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constr
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format bench install core again
+.PHONY: help demo test test-all check format sanitize bench install core again
 
 help:
 	@echo "make demo      fit a forecaster on real data and judge it beside baselines (about two minutes)"
@@ -18,6 +18,7 @@ help:
 	@echo "make test-all  with the slow ones: fifty crashes in the middle of training, and the like"
 	@echo "make check     ruff and mypy"
 	@echo "make format    ruff format"
+	@echo "make sanitize  the core under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer (about an hour)"
 	@echo "make core      build the compiled core again, where its sources have changed (the others do it too)"
 	@echo "make bench     the figures of docs/results.md, where the public data sets are at hand"
 
@@ -38,7 +39,12 @@ check: $(DONE)
 format: $(DONE)
 	$(BIN)/python -m ruff format .
 
+sanitize: $(DONE)
+	csrc/tests/sanitize
+
 bench: core
+	$(BIN)/python benchmarks/kernels.py
+	$(BIN)/python benchmarks/accelerate.py
 	$(BIN)/python benchmarks/forecast.py
 
 install: core

@@ -28,7 +28,7 @@ def use_instructions(name: str) -> None:
     """Use another instruction set from now on, for tests. Raises ValueError for one that is not available."""
 
 def saved_size(cell: str, double: bool, memory: str, sizes: Sizes, pairs: int) -> int:
-    """How many values `forward` saves for `backward`. T: the longest length; pairs: the sum of all lengths."""
+    """How many values `forward` saves for `backward`. T: the longest length; pairs: their sum."""
 
 def buffer(bytes: int) -> Buffer:
     """Uninitialised memory that is used again once nothing refers to it; for torch.frombuffer."""
