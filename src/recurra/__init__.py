@@ -1,6 +1,7 @@
 """Recurrent neural networks for sequences: fast layers for PyTorch, and one command from files to a model.
 
-model = recurra.nn.GRU(64, 128, batch_first=True)            # torch.nn's, and more
+model = recurra.accelerate(model)                            # torch.nn's layers in it become fast
+layer = recurra.nn.GRU(64, 128, batch_first=True)            # torch.nn's, and more
 bundle = recurra.fit("forecast", "load.csv", target="load", horizon=24, out="runs/load")
 recurra.load("runs/load").predict("recent.csv")
 """
@@ -9,20 +10,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from recurra import errors
+from recurra.accelerate import accelerate
 from recurra.fit import fit
 
 if TYPE_CHECKING:
     from recurra import nn
     from recurra.bundle import Bundle, load
-    from recurra.engines import explain, use_engine
+    from recurra.engines import use_engine
+    from recurra.nn.explained import explain
 
 __version__ = "0.1.0"
-__all__ = ["Bundle", "__version__", "errors", "explain", "fit", "load", "nn", "use_engine"]
+__all__ = ["Bundle", "__version__", "accelerate", "errors", "explain", "fit", "load", "nn", "use_engine"]
 
 # Names whose modules load torch come when they are asked for, so that `recurra --help` is quick.
 _LATER = {
     "Bundle": "recurra.bundle",
-    "explain": "recurra.engines",
+    "explain": "recurra.nn.explained",
     "load": "recurra.bundle",
     "use_engine": "recurra.engines",
 }

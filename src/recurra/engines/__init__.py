@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 from typing import ClassVar
 
-from torch import nn
-
-from recurra.engines import reference, torch_native
+from recurra.engines import cpu, reference, torch_native
 from recurra.engines.explanation import Explained, Explanation
-from recurra.engines.request import Engine, Request, Requesting, transformed
+from recurra.engines.request import MEMORY, Engine, Request, Requesting, transformed
 from recurra.errors import EngineError
 
 # The first that can run a request is chosen.
 ENGINES: tuple[Engine, ...] = (
+    cpu,
     torch_native,
     reference,
 )
@@ -56,28 +55,6 @@ def choose(request: Request) -> Engine:
     return next(engine for engine in ENGINES if engine.why_not(request) is None)
 
 
-def explain(model: nn.Module) -> Explanation:
-    """Say module by module which engine runs it and why the others do not. Print what it returns."""
-    recurrent = (nn.RNNBase, nn.modules.rnn.RNNCellBase)
-    found = [(name, module) for name, module in model.named_modules() if isinstance(module, recurrent)]
-    return Explanation(tuple(_explain(name, module) for name, module in found))
-
-
-def _explain(name: str, module: nn.Module) -> Explained:
-    if not isinstance(module, Requesting):
-        kind = type(module).__name__
-        return Explained(name, str(module), None, f"PyTorch runs it: torch.nn.{kind}, not recurra.nn.{kind}")
-    request = module.request()
-    try:
-        chosen = choose(request).NAME
-    except EngineError as error:
-        return Explained(name, str(module), None, f"nothing runs it. {error}")
-    forced = use_engine.forced is not None
-    beaten = f"{chosen} is forced" if forced else f"could, but {chosen} comes first"
-    others = {e.NAME: e.why_not(request) or beaten for e in ENGINES if chosen != e.NAME}
-    return Explained(name, str(module), chosen, "forced" if forced else "", others)
-
-
 def _named(name: str) -> Engine:
     for engine in ENGINES:
         if name == engine.NAME:
@@ -91,6 +68,7 @@ def _named(name: str) -> Engine:
 
 __all__ = [
     "ENGINES",
+    "MEMORY",
     "Engine",
     "EngineError",
     "Explained",
@@ -98,7 +76,6 @@ __all__ = [
     "Request",
     "Requesting",
     "choose",
-    "explain",
     "transformed",
     "use_engine",
 ]

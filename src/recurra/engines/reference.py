@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,9 +11,10 @@ from torch.nn.functional import dropout as drop
 from torch.nn.functional import linear
 
 from recurra.cells import State, Weights
-from recurra.engines.request import Request
+from recurra.engines.request import Request, given_state
 
 NAME = "reference"
+OPAQUE = False
 
 
 def why_not(request: Request) -> str | None:
@@ -22,19 +24,22 @@ def why_not(request: Request) -> str | None:
 def run(
     request: Request,
     x: Tensor,
-    state: State,
+    state: State | None,
     weights: Sequence[Weights],
     *,
     lengths: Tensor | None = None,
     reset: Tensor | None = None,
     dropout: float = 0.0,
     training: bool = False,
+    rows_first: bool = False,
+    memory: str = "stored",
 ) -> tuple[Tensor, State]:
+    state = given_state(request, x, state)
     if _rounds(x.device):
         with torch.autocast(x.device.type, enabled=False):
             x, state = x.to(request.dtype), tuple(s.to(request.dtype) for s in state)
-            given = {"lengths": lengths, "reset": reset}
-            return run(request, x, state, weights, **given, dropout=dropout, training=training)
+            drops: Any = {"dropout": dropout, "training": training}
+            return run(request, x, state, weights, lengths=lengths, reset=reset, **drops)
 
     directions = 2 if request.bidirectional else 1
     live = None
@@ -91,7 +96,8 @@ def _over_time(
     return (y if live is None else torch.where(live, y, 0)), state
 
 
-def step(request: Request, x: Tensor, state: State, w: Weights) -> State:
+def step(request: Request, x: Tensor, state: State | None, w: Weights) -> State:
+    state = given_state(request, x, state)
     if _rounds(x.device):
         with torch.autocast(x.device.type, enabled=False):
             return step(request, x.to(request.dtype), tuple(s.to(request.dtype) for s in state), w)

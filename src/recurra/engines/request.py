@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -13,8 +12,7 @@ from torch.autograd import forward_ad
 from recurra.cells import Cell, State, Weights
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """All that the choice of an engine may look at.
 
     Batch size, length and thread count are left out on purpose: a layer runs on the same engine whatever it
@@ -43,7 +41,7 @@ class Requesting(Protocol):
 
 def transformed() -> bool:
     """Whether a torch.func transform, or forward-mode differentiation, is at work right now."""
-    return torch._C._functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0
+    return torch._C._functorch.maybe_current_level() is not None or forward_ad._current_level >= 0
 
 
 class Engine(Protocol):
@@ -55,6 +53,10 @@ class Engine(Protocol):
     @property
     def NAME(self) -> str: ...
 
+    @property
+    def OPAQUE(self) -> bool:
+        """Whether torch.compile sees a layer as one operator; else it must stay out, or it unrolls it."""
+
     def why_not(self, request: Request) -> str | None:
         """Why this engine cannot run the request, as a clause; None if it can."""
 
@@ -62,24 +64,43 @@ class Engine(Protocol):
         self,
         request: Request,
         x: Tensor,
-        state: State,
+        state: State | None,
         weights: Sequence[Weights],
         *,
         lengths: Tensor | None = None,
         reset: Tensor | None = None,
         dropout: float = 0.0,
         training: bool = False,
+        rows_first: bool = False,
+        memory: str = "stored",
     ) -> tuple[Tensor, State]:
         """Run all layers and directions over time.
 
         x        (T, B, I), any strides; what lies beyond a row's length is never looked at
-        state    h (L·D, B, R), and c (L·D, B, H) for cells that have one
+        state    h (L·D, B, R), and c (L·D, B, H) for cells that have one; None: zeros
         weights  L·D of them: layer by layer, forward before reverse
         lengths  (B,) int64, 0 … T; None: every row has T steps
         reset    (T, B) bool: nothing passes from step t - 1 to step t, nor back in the reverse direction
         dropout  probability, between layers, while training
+        rows_first, memory: wishes, for an engine that knows them. y will be read rows first, so it is best
+                 laid out so; what is kept for the backward pass, one of MEMORY
         Returns y (T, B, D·R), zero beyond a row's length, and the state after each row's last step.
         """
 
-    def step(self, request: Request, x: Tensor, state: State, w: Weights) -> State:
-        """One step of one layer: x (B, I), states (B, R or H)."""
+    def step(self, request: Request, x: Tensor, state: State | None, w: Weights) -> State:
+        """One step of one layer: x (B, I), states (B, R or H); None: zeros."""
+
+
+# What the backward pass finds kept: all that it needs; the outputs, from which it computes the rest again,
+# for all steps at once; or the states at about the root of T steps, from which it runs each stretch again.
+MEMORY = ("stored", "recomputed", "checkpointed")
+
+
+def given_state(request: Request, x: Tensor, state: State | None) -> State:
+    """The state, or zeros for x (..., B, I): each (..., B, R or H), with L·D in front over time."""
+    if state is not None:
+        return state
+    widths = {"h": request.proj_size or request.hidden_size, "c": request.hidden_size}
+    over_time = x.dim() == 3
+    layers = [request.num_layers * (2 if request.bidirectional else 1)] if over_time else []
+    return tuple(x.new_zeros(*layers, x.shape[-2], widths[name]) for name in request.cell.states)

@@ -10,10 +10,11 @@ from torch import _VF, Tensor
 
 from recurra.cells import GRU, LSTM, RNN, Cell, State, Weights
 from recurra.engines import segments
-from recurra.engines.request import Request
+from recurra.engines.request import Request, given_state
 from recurra.errors import EngineError
 
 NAME = "torch_native"
+OPAQUE = False
 
 
 class Kernels(NamedTuple):
@@ -40,14 +41,17 @@ def why_not(request: Request) -> str | None:
 def run(
     request: Request,
     x: Tensor,
-    state: State,
+    state: State | None,
     weights: Sequence[Weights],
     *,
     lengths: Tensor | None = None,
     reset: Tensor | None = None,
     dropout: float = 0.0,
     training: bool = False,
+    rows_first: bool = False,
+    memory: str = "stored",
 ) -> tuple[Tensor, State]:
+    state = given_state(request, x, state)
     kernel = KERNELS[request.cell].over_time
     flat = [part for w in weights for part in w if part is not None]
     options = (flat, request.bias, request.num_layers, dropout, training, request.bidirectional)
@@ -58,7 +62,7 @@ def run(
     if torch.compiler.is_exporting():
         raise EngineError(
             "Expected neither lengths nor reset in torch.export on engine 'torch_native', got one of them. "
-            "Export under recurra.use_engine('reference')."
+            "Export under recurra.use_engine('cpu') or 'reference'."
         )
     steps, rows = x.shape[:2]
     parts = segments.cut(
@@ -76,7 +80,8 @@ def run(
     return y.view(steps, rows, width), state
 
 
-def step(request: Request, x: Tensor, state: State, w: Weights) -> State:
+def step(request: Request, x: Tensor, state: State | None, w: Weights) -> State:
+    state = given_state(request, x, state)
     new = KERNELS[request.cell].one_step(x, _given(state), w.ih, w.hh, w.b_ih, w.b_hh)
     return new if isinstance(new, tuple) else (new,)
 

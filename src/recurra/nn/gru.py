@@ -15,7 +15,7 @@ class GRU(Recurrent, torch.nn.GRU):  # type: ignore[misc]  # more keywords than 
     """torch.nn.GRU, with `lengths` and `reset` in `forward`; takes the same arguments, and one more.
 
     GRU(input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
-    device=None, dtype=None, *, reset_after=True). Equations: recurra.cells.GRU.
+    device=None, dtype=None, *, reset_after=True, memory="stored"). Equations: recurra.cells.GRU.
 
     reset_after: whether the reset gate acts after the product with W_hn, as in torch.nn and cuDNN, or before
     it, as in Cho et al. 2014, Keras with reset_after=False and ONNX with linear_before_reset=0. The weights

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import weakref
+from collections.abc import Callable, Iterable
 from functools import cache
+from operator import is_not
 from typing import Any, cast
 
 import torch
@@ -12,14 +14,25 @@ from torch._C._dynamo.eval_frame import get_eval_frame_callback
 from torch.nn.utils.rnn import PackedSequence
 
 from recurra.cells import Cell, State, Weights
-from recurra.engines import Request, choose, transformed
+from recurra.engines import MEMORY, Request, choose, transformed
+from recurra.nn.compiled import admit
 from recurra.nn.ragged import checked_lengths, checked_reset
 
 
 class Recurrent(torch.nn.RNNBase):
     """A layer of torch.nn whose steps are run by an engine of Recurra's."""
 
-    peephole: bool = False  # LSTM's option; here, so that a torch.nn layer's class can be swapped for ours
+    # Options of ours; here, so that a torch.nn layer's class can be swapped for ours.
+    peephole: bool = False
+    memory: str = "stored"
+
+    def __init__(self, *args: Any, memory: str = "stored", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if memory not in MEMORY:
+            names = ", ".join(map(repr, MEMORY))
+            raise ValueError(f"Expected memory to be one of {names}, got {memory!r}. Name one of these.")
+        if memory != "stored":
+            self.memory = memory
 
     @property
     def cell(self) -> Cell:
@@ -69,33 +82,35 @@ class Recurrent(torch.nn.RNNBase):
             if state is not None:
                 raise TypeError("Expected one initial state, got state and hx. Give one of them.")
             state = hx
-        self._update_flat_weights()
+        weights = self._current_weights()
         if isinstance(input, PackedSequence):
-            return self._forward_packed(input, state, lengths, reset)
+            return self._forward_packed(input, state, lengths, reset, weights)
         self._check_dims(input, state)
 
-        batch = 0 if self.batch_first else 1
+        batch_first = self.batch_first
+        batch = 0 if batch_first else 1
         batched = input.dim() == 3
         x = input if batched else input.unsqueeze(batch)
-        rows = x.size(batch)
         if state is None:
-            state = self._zeros(x, rows)
-        elif not batched:
-            state = self._bare(s.unsqueeze(1) for s in self._tuple(state))
-        self.check_forward_args(x, state, None)
+            self.check_input(x, None)
+        else:
+            if not batched:
+                state = self._bare(s.unsqueeze(1) for s in self._tuple(state))
+            self.check_forward_args(x, state, None)
 
-        x = x.transpose(0, 1) if self.batch_first else x
+        rows, steps = x.size(batch), x.size(1 - batch)
+        x = x.transpose(0, 1) if batch_first else x
         given = rows if batched else None
-        lengths = None if lengths is None else checked_lengths(lengths, rows=given, steps=len(x))
-        reset = None if reset is None else checked_reset(reset, rows=given, steps=len(x))
-        y, new = self._run(x, self._tuple(state), lengths, reset)
-        y = y.transpose(0, 1) if self.batch_first else y
+        lengths = None if lengths is None else checked_lengths(lengths, rows=given, steps=steps)
+        reset = None if reset is None else checked_reset(reset, rows=given, steps=steps)
+        y, new = self._run(x, state, lengths, reset, weights)
+        y = y.transpose(0, 1) if batch_first else y
         if batched:
             return y, self._bare(new)
         return y.squeeze(batch), self._bare(s.squeeze(1) for s in new)
 
     def _forward_packed(
-        self, packed: PackedSequence, state: Any, lengths: Any, reset: Any
+        self, packed: PackedSequence, state: Any, lengths: Any, reset: Any, weights: list[Tensor]
     ) -> tuple[PackedSequence, Any]:
         if lengths is not None:
             raise ValueError(
@@ -103,59 +118,81 @@ class Recurrent(torch.nn.RNNBase):
             )
         data, batch_sizes, to_sorted, to_given = packed
         rows, steps = int(batch_sizes[0]), len(batch_sizes)
-        state = self._zeros(data, rows) if state is None else self.permute_hidden(state, to_sorted)
-        self.check_forward_args(data, state, batch_sizes)
+        if state is None:
+            self.check_input(data, batch_sizes)
+        else:
+            state = self.permute_hidden(state, to_sorted)
+            self.check_forward_args(data, state, batch_sizes)
         if reset is not None:
             reset = checked_reset(reset, rows=rows, steps=steps)
             reset = reset if to_sorted is None else reset.index_select(1, to_sorted)
 
         x, sizes = _VF._pad_packed_sequence(data, batch_sizes, False, 0.0, steps)
-        y, new = self._run(x, self._tuple(state), sizes, reset)
+        y, new = self._run(x, state, sizes, reset, weights)
         y, _ = _VF._pack_padded_sequence(y, sizes, False)
         new = self.permute_hidden(self._bare(new), to_given)
         return PackedSequence(y, batch_sizes, to_sorted, to_given), new
 
     def _run(
-        self, x: Tensor, state: State, lengths: Tensor | None, reset: Tensor | None
+        self, x: Tensor, state: Any, lengths: Tensor | None, reset: Tensor | None, weights: list[Tensor]
     ) -> tuple[Tensor, State]:
-        if not len(x):
+        if not x.size(0):
             raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
         request = self.request()
-        run = choose(request).run
-        # torch.compile stays out of the time loop, as it stays out of torch.nn's layers: it would unroll it.
-        if get_eval_frame_callback() is not None and not torch.compiler.is_dynamo_compiling():
-            run = _uncompiled(run)
+        engine = choose(request)
+        run = engine.run
+        if not engine.OPAQUE and get_eval_frame_callback() is not None:
+            run = _uncompiled(engine.run)
         return run(
             request,
             x,
-            state,
-            list(self._weights()),
+            None if state is None else self._tuple(state),
+            self._named(weights),
             lengths=lengths,
             reset=reset,
             dropout=self.dropout,
             training=self.training,
+            rows_first=self.batch_first,
+            memory=self.memory,
         )
 
-    def _weights(self) -> Iterator[Weights]:
-        flat: Iterator[Any] = iter(self._flat_weights)
-        for _ in self._all_weights:
-            yield Weights(
-                ih=next(flat),
-                hh=next(flat),
-                b_ih=next(flat) if self.bias else None,
-                b_hh=next(flat) if self.bias else None,
-                hr=next(flat) if self.proj_size else None,
-                peephole=next(flat) if self.peephole else None,
-            )
+    def _current_weights(self) -> list[Tensor]:
+        """The weights as they are now: pruning, parametrizations and functional_call put others in place.
 
-    def _zeros(self, x: Tensor, rows: int) -> Any:
-        layers = self.num_layers * (2 if self.bidirectional else 1)
-        widths = {"h": self.proj_size or self.hidden_size, "c": self.hidden_size}
-        return self._bare(x.new_zeros(layers, rows, widths[name]) for name in self.cell.states)
+        torch.nn's own way of finding them takes longer than a short sequence.
+        """
+        own = self._parameters
+        weights: list[Any] = [
+            own[name] if name in own else getattr(self, name) for name in self._flat_weights_names
+        ]
+        if not torch.compiler.is_compiling() and any(map(is_not, weights, self._flat_weights)):
+            self._flat_weights = weights
+            self._flat_weight_refs = [weakref.ref(weight) for weight in weights]
+            self.flatten_parameters()
+        return weights
+
+    def _named(self, flat: list[Tensor]) -> list[Weights]:
+        """The weights of each layer and direction by their names."""
+        given = iter(flat)
+        bias, projected, peephole = self.bias, self.proj_size, self.peephole
+        return [
+            Weights(
+                ih,
+                next(given),
+                next(given) if bias else None,
+                next(given) if bias else None,
+                next(given) if projected else None,
+                next(given) if peephole else None,
+            )
+            for ih in given
+        ]
 
     def _tuple(self, state: Any) -> State:
         """A state as the engines take it, from torch.nn's form."""
         return (state,) if len(self.cell.states) == 1 else tuple(state)
+
+    def extra_repr(self) -> str:
+        return super().extra_repr() + ("" if self.memory == "stored" else f", memory={self.memory!r}")
 
     def _bare(self, state: Iterable[Tensor]) -> Any:
         """A state in torch.nn's form, where a lone h is no tuple."""
@@ -179,5 +216,13 @@ class Recurrent(torch.nn.RNNBase):
 
 @cache
 def _uncompiled(run: Callable[..., tuple[Tensor, State]]) -> Callable[..., tuple[Tensor, State]]:
+    """An engine's `run` with torch.compile kept out of it, as it stays out of torch.nn's layers."""
     disable: Any = torch.compiler.disable
     return cast("Callable[..., tuple[Tensor, State]]", disable(run))
+
+
+def _runs_as_operators(module: object) -> bool:
+    return isinstance(module, Recurrent) and choose(module.request()).OPAQUE
+
+
+admit(_runs_as_operators)

@@ -49,9 +49,7 @@ class Step(RNNCellBase):
         given: State | None = state if state is None else (state,) if single else tuple(state)
         self._check_dims(input, given)
         x = input if input.dim() == 2 else input.unsqueeze(0)
-        if given is None:
-            given = tuple(x.new_zeros(len(x), self.hidden_size) for _ in self.cell.states)
-        elif input.dim() == 1:
+        if given is not None and input.dim() == 1:
             given = tuple(s.unsqueeze(0) for s in given)
         self._check_sizes(x, given)
 
@@ -71,12 +69,12 @@ class Step(RNNCellBase):
                 name = "hidden" if len(self.cell.states) == 1 else f"hx[{k}]"
                 raise ValueError(f"{kind}: Expected {name} to be 1D or 2D, got {s.dim()}D instead")
 
-    def _check_sizes(self, x: Tensor, state: State) -> None:
+    def _check_sizes(self, x: Tensor, state: State | None) -> None:
         if x.size(1) != self.input_size:
             raise RuntimeError(
                 f"input has inconsistent input_size: got {x.size(1)} expected {self.input_size}"
             )
-        for k, s in enumerate(state):
+        for k, s in enumerate(state or ()):
             if len(s) != len(x):
                 raise RuntimeError(f"Input batch size {len(x)} doesn't match hidden{k} batch size {len(s)}")
             if s.size(1) != self.hidden_size:

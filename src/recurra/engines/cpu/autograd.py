@@ -1,0 +1,142 @@
+"""Derivatives of the layer's operator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import _C, Tensor
+
+from recurra.cells import Weights
+from recurra.engines import reference
+from recurra.engines.cpu import ops
+from recurra.engines.cpu.arrays import CELLS, Given, places, sized
+from recurra.engines.request import Request, transformed
+
+
+def layer(keyset: Any, *args: Any) -> list[Tensor]:
+    """The operator above autograd."""
+    x, h, c, weights, *rest = args
+    if torch.is_grad_enabled() and _C._any_requires_grad(x, h, c, *weights):
+        results: tuple[Tensor, ...] = Layer.apply(x, h, c, (keyset, *rest), *weights)  # type: ignore[no-untyped-call]
+        return list(results)
+    if _plain(keyset):
+        return ops.layer_without_gradients(*args)
+    with _C._AutoDispatchBelowAutograd():
+        below: list[Tensor] = ops.OPS.layer.default.redispatch(keyset & _C._after_autograd_keyset, *args)
+        return below
+
+
+def _plain(keyset: Any) -> bool:
+    """Whether nothing but the kernel is left to come: going through the dispatcher would double the costs."""
+    left = keyset & _C._after_autograd_keyset
+    return bool(left.highestPriorityTypeId() == _C.DispatchKey.CPU)
+
+
+class Layer(torch.autograd.Function):
+    """One layer in both directions."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, h: Tensor | None, c: Tensor | None, options: tuple[Any, ...], *weights: Tensor
+    ) -> tuple[Tensor, ...]:
+        keyset, lengths, reset, kind, both_ways, *room = options
+        args = (x, h, c, weights, lengths, reset, kind, both_ways, *room)
+        if _plain(keyset):
+            *results, saved = ops.layer_with_what_is_saved(*args)
+        else:
+            with _C._AutoDispatchBelowAutograd():
+                *results, saved = ops.OPS.layer_saving.default(*args)
+        ctx.set_materialize_grads(False)
+        ctx.options = (kind, both_ways, room)
+        memory = room[2]
+        # torch.nn lets y be changed in place. So it is kept beside what autograd watches over, and computed
+        # anew if `backward` finds it changed.
+        ctx.y = None if memory == "checkpointed" else results[0].detach()
+        ctx.version = None if ctx.y is None else ctx.y._version
+        ctx.save_for_backward(x, h, c, lengths, reset, saved, *weights)
+        return tuple(results)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
+        x, h, c, lengths, reset, saved, *weights = ctx.saved_tensors
+        kind, both_ways, room = ctx.options
+        given = Given(x, h, c, weights, lengths, reset, kind, both_ways)
+        of_x, of_h, of_c, _, *of_weights = ctx.needs_input_grad
+        wanted = [of_x, of_h, of_c, *of_weights]
+        if torch.is_grad_enabled() or transformed():
+            found = _through_equations(given, wanted, grads)
+        else:
+            y = ctx.y
+            if y is not None and y._version != ctx.version:
+                y = ops.OPS.layer.default(*given, *room)[0]
+            dy, dh, dc = (*grads, None)[:3]
+            memory = room[2]
+            some = iter(ops.OPS.layer_backward.default(*given, memory, y, saved, dy, dh, dc, wanted))
+            found = [next(some) if is_wanted else None for is_wanted in wanted]
+        return (*found[:3], None, *found[3:])
+
+
+def _through_equations(
+    given: Given, wanted: Sequence[bool], grads: Sequence[Tensor | None]
+) -> list[Tensor | None]:
+    """The gradients by way of the reference, whose every operation can be differentiated again."""
+    again = torch.is_grad_enabled()
+    with torch.enable_grad():
+        # Aliases, so that where one input was computed from another each gets its own share alone.
+        leaves = [_leaf(t, is_wanted) for t, is_wanted in zip(_tensors(given), wanted, strict=True)]
+        x, h, c, *weights = leaves
+        results = _by_reference(given._replace(x=x, h=h, c=c, weights=weights))  # type: ignore[arg-type]
+        pairs = [(y, g) for y, g in zip(results, grads, strict=True) if g is not None and y.requires_grad]
+        into = [leaf for leaf, is_wanted in zip(leaves, wanted, strict=True) if is_wanted]
+        if not pairs:
+            return [None] * len(wanted)
+        outputs, given_grads = zip(*pairs, strict=True)
+        found = iter(torch.autograd.grad(outputs, into, given_grads, create_graph=again, allow_unused=True))  # type: ignore[arg-type]
+    return [next(found) if is_wanted else None for is_wanted in wanted]
+
+
+def _tensors(given: Given) -> tuple[Tensor | None, ...]:
+    return (given.x, given.h, given.c, *given.weights)
+
+
+def _leaf(tensor: Tensor | None, is_wanted: bool) -> Tensor | None:
+    if tensor is None:
+        return None
+    alias = tensor.view_as(tensor)
+    return alias if alias.requires_grad or not is_wanted else alias.requires_grad_()
+
+
+def _by_reference(given: Given) -> list[Tensor]:
+    """The operator's results from the cell's equations."""
+    x, h, c, weights, lengths, reset, kind, both_ways = given
+    units, outputs = sized(given)
+    directions = 2 if both_ways else 1
+    parts = len(weights) // directions
+    order = places(kind, x.shape[2], units, outputs, parts)
+    named = []
+    for d in range(directions):
+        slots: list[Any] = [None] * len(Weights._fields)
+        for (place, _), weight in zip(order, weights[d * parts : (d + 1) * parts], strict=True):
+            slots[place] = weight
+        named.append(Weights(*slots))
+    request = Request(
+        cell=CELLS[kind],
+        input_size=x.shape[2],
+        hidden_size=units,
+        num_layers=1,
+        bidirectional=both_ways,
+        bias=parts > 3,
+        proj_size=outputs if outputs != units else 0,
+        dtype=x.dtype,
+        device=x.device,
+        transformed=transformed(),
+    )
+    zeros = [x.new_zeros(directions, x.shape[1], size) for size in (outputs, units)]
+    state = [z if s is None else s for s, z in zip((h, c), zeros, strict=True)][: len(request.cell.states)]
+    y, final = reference.run(request, x, tuple(state), named, lengths=lengths, reset=reset)
+    return [y, *final]
+
+
+ops.LIBRARY.impl("layer", layer, "Autograd", with_keyset=True)
