@@ -1,8 +1,9 @@
 """Drop-in layers for torch.nn's recurrent ones: the same arguments, weights, inputs and errors, and more."""
 
+from recurra.engines.cpu.stepper import Stepper
 from recurra.nn.gru import GRU
 from recurra.nn.lstm import LSTM
 from recurra.nn.rnn import RNN
 from recurra.nn.steps import GRUCell, LSTMCell, RNNCell
 
-__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
+__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell", "Stepper"]
