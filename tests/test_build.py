@@ -10,6 +10,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from types import ModuleType
 
@@ -23,9 +24,19 @@ OBJECTS = ROOT / "build" / "editable"
 LINUX_X86 = sys.platform == "linux" and platform.machine() == "x86_64"
 
 
+def can_be_built() -> bool:
+    compiler = any(map(shutil.which, [os.environ.get("CXX", "c++"), "g++", "clang++"]))
+    return compiler and Path(sysconfig.get_path("include"), "Python.h").exists()
+
+
 @pytest.fixture
 def core() -> ModuleType:
-    return importlib.import_module("recurra._core")
+    try:
+        return importlib.import_module("recurra._core")
+    except ImportError:
+        if can_be_built():
+            raise
+        pytest.skip("this machine has no C++ compiler, or not Python's headers")
 
 
 def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -51,6 +62,7 @@ def test_it_runs_the_best_that_the_processor_has(core: ModuleType) -> None:
     assert ("avx2" in core.available()) == ({"avx2", "fma"} <= flags)
 
 
+@pytest.mark.usefixtures("core")
 def test_the_environment_names_the_instructions() -> None:
     said = python("from recurra import _core; print(_core.instructions())", RECURRA_INSTRUCTIONS="portable")
     assert said.stdout.strip() == "portable", said.stderr
@@ -83,7 +95,7 @@ def test_it_brings_no_openmp_of_its_own(core: ModuleType) -> None:
 def test_no_code_for_one_processor_is_linked_into_the_code_for_all() -> None:
     """A function that the linker may share must say for which instructions it was compiled."""
     kernels = sorted(OBJECTS.glob("CMakeFiles/kernels_avx*/csrc/*.o"))
-    assert kernels or platform.machine() != "x86_64"
+    assert kernels or not can_be_built() or platform.machine() != "x86_64"
     for file in kernels:
         listed = subprocess.run(
             ["nm", "-C", "--defined-only", file], capture_output=True, text=True, check=True
