@@ -93,7 +93,9 @@ def prepared(given: Given, memory: str) -> Prepared:
         pointers[-1][place] = weight.data_ptr()
 
     h_at, h_size = _state(h, (directions, rows, outputs), dtype, kept)
-    c_at, c_size = _state(c, (directions, rows, units), dtype, kept)
+    c_at, c_size = 0, 0
+    if kind.startswith("lstm"):
+        c_at, c_size = _state(c, (directions, rows, units), dtype, kept)
     lengths_at = 0
     if lengths is not None:
         lengths = lengths.clamp(0, steps).contiguous()
@@ -169,7 +171,8 @@ def mixed(one: torch.dtype, other: torch.dtype) -> str:
 def _state(state: Tensor | None, shape: Shape, dtype: torch.dtype, kept: list[Tensor]) -> tuple[int, int]:
     """A state's address, and the bytes from one direction to the next."""
     if state is None:
-        return 0, 0
+        state = torch.zeros(shape, dtype=dtype)
+        kept.append(state)
     _expect(state, shape, dtype)
     if not state.is_contiguous():
         state = state.contiguous()

@@ -65,7 +65,7 @@ class Layer(torch.autograd.Function):
         given = Given(x, h, c, weights, lengths, reset, kind, both_ways)
         of_x, of_h, of_c, _, *of_weights = ctx.needs_input_grad
         wanted = [of_x, of_h, of_c, *of_weights]
-        if torch.is_grad_enabled() or transformed():
+        if torch.is_grad_enabled() or transformed() or any(map(_batched, grads)):
             found = _through_equations(given, wanted, grads)
         else:
             y = ctx.y
@@ -76,6 +76,11 @@ class Layer(torch.autograd.Function):
             some = iter(ops.OPS.layer_backward.default(*given, memory, y, saved, dy, dh, dc, wanted))
             found = [next(some) if is_wanted else None for is_wanted in wanted]
         return (*found[:3], None, *found[3:])
+
+
+def _batched(grad: Tensor | None) -> bool:
+    """Whether this is a batch of gradients in one (is_grads_batched)."""
+    return grad is not None and torch._C._functorch.is_legacy_batchedtensor(grad)
 
 
 def _through_equations(
