@@ -149,7 +149,7 @@ def test_dropout_between_layers(form: Form, training: bool) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 def test_autocast(form: Form, dtype: torch.dtype) -> None:
-    """Products may be rounded to bfloat16 under autocast; weights and their gradients keep their precision."""
+    """Products may be rounded to bfloat16 under autocast; gradients keep their precision."""
     layer = form(5, 19, num_layers=2, dtype=dtype)
     given = batch(layer, 12, 4)
     exact = outcome(layer, given)
