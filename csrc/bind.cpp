@@ -142,6 +142,9 @@ NB_MODULE(_core, m) {
   m.def("available", &available, "What this processor can run, the best first.");
   m.def("use_instructions", &use_instructions, nb::arg("name"), "Run this from now on; for tests.");
 
+  m.def("fma_peak", &fma_peak, nb::arg("threads"), nb::arg("seconds"),
+        "10^9 floating-point operations a second that multiply-adds alone reach, in single precision.");
+
   nb::class_<Buffer>(m, "Buffer", nb::type_slots(buffer_slots), "Memory that is used again once it is let go.");
   m.def("buffer", [](size_t bytes) { return new Buffer(bytes); }, nb::arg("bytes"), nb::rv_policy::take_ownership);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <numeric>
 #include <stdexcept>
@@ -103,12 +104,24 @@ const Kernel<Real>& kernel_of(Cell cell) {
   return portable::kernel_of<Real>(cell);
 }
 
+double fma_peak(int threads, double seconds) {
+  using Clock = std::chrono::steady_clock;
+  const auto work = kernel_of<float>(Cell::gru).multiply_adds;
+  std::atomic<int64_t> operations{0};
+  const auto start = Clock::now();
+  auto passed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
+  parallel(threads, [&](Team&) {
+    while (passed() < seconds) operations += work(100'000);
+  });
+  return static_cast<double>(operations) / passed() / 1e9;
+}
+
 template <class Real>
 int64_t saved_size(const Problem<Real>& problem, Cell cell, Memory memory, int64_t pairs) {
   return kernel_of<Real>(cell).saved(problem, memory, pairs);
 }
 
-Order::Order(const int64_t* lengths, int64_t T, int64_t B, bool reverse)
+Order::Order(const int64_t* lengths, int64_t T, int64_t B)
     : numbers_(2 * B + 2 * T + 1), T_(T), B_(B), steps_(lengths ? 0 : (B > 0 ? T : 0)), ragged_(false) {
   int64_t *row = numbers_.data(), *length = row + B, *active = length + B, *offset = active + T;
   std::iota(row, row + B, int64_t{0});
@@ -125,7 +138,7 @@ Order::Order(const int64_t* lengths, int64_t T, int64_t B, bool reverse)
     active[t] = n;
   }
   offset[0] = 0;
-  for (int64_t s = 0; s < steps_; ++s) offset[s + 1] = offset[s] + active[reverse ? steps_ - 1 - s : s];
+  for (int64_t t = 0; t < steps_; ++t) offset[t + 1] = offset[t] + active[t];
 }
 
 Rows Order::rows() const {
@@ -135,7 +148,7 @@ Rows Order::rows() const {
 
 template <class Real>
 void forward(Cell cell, Problem<Real> problem, const int64_t* lengths, int threads) {
-  const Order order(lengths, problem.T, problem.B, problem.reverse);
+  const Order order(lengths, problem.T, problem.B);
   problem.rows = order.rows();
   const Kernel<Real>& kernel = kernel_of<Real>(cell);
   const Scratch<Real> scratch(kernel.forward_scratch(problem, threads));
@@ -144,7 +157,7 @@ void forward(Cell cell, Problem<Real> problem, const int64_t* lengths, int threa
 
 template <class Real>
 void backward(Cell cell, Problem<Real> problem, const int64_t* lengths, int threads) {
-  const Order order(lengths, problem.T, problem.B, problem.reverse);
+  const Order order(lengths, problem.T, problem.B);
   problem.rows = order.rows();
   const Kernel<Real>& kernel = kernel_of<Real>(cell);
   const Scratch<Real> scratch(kernel.backward_scratch(problem, threads));

@@ -22,6 +22,9 @@ Memory memory_named(const std::string& name);
 template <class Real>
 const Kernel<Real>& kernel_of(Cell cell);
 
+// Floating-point operations in a second that this many threads reach with nothing but multiply-adds, in 10^9.
+double fma_peak(int threads, double seconds);
+
 // Values that a forward pass keeps; `pairs` is the sum of all lengths.
 template <class Real>
 int64_t saved_size(const Problem<Real>& problem, Cell cell, Memory memory, int64_t pairs);
@@ -29,7 +32,7 @@ int64_t saved_size(const Problem<Real>& problem, Cell cell, Memory memory, int64
 // Put the batch in order, longest first. lengths (B,), or null where all are T.
 class Order {
  public:
-  Order(const int64_t* lengths, int64_t T, int64_t B, bool reverse);
+  Order(const int64_t* lengths, int64_t T, int64_t B);
   Rows rows() const;
 
  private:

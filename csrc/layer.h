@@ -23,7 +23,7 @@ struct Rows {
     const int64_t* row;     // (B) where in the batch
     const int64_t* length;  // (B) of the row of each rank
     const int64_t* active;  // (steps) rows that have a step at time t
-    const int64_t* offset;  // (steps + 1) how many (step, row) pairs come before walk step s
+    const int64_t* offset;  // (steps + 1) how many (time, row) pairs come before time t
     int64_t steps;          // the longest length
     bool ragged;
 };
@@ -78,6 +78,8 @@ struct Kernel {
     void (*backward)(const Problem<Real>&, Real* scratch, Team&);
     // x.data stays where it is, (I) in full vectors; `narrow`: weights in bfloat16. Without memory it counts bytes.
     Stepper<Real> (*single)(const Problem<Real>&, bool narrow, void* memory);
+    // What the processor can do at most, for measuring: `rounds` of independent multiply-adds; returns operations.
+    int64_t (*multiply_adds)(int64_t rounds);
 };
 
 enum class Cell { rnn_tanh, rnn_relu, gru, gru_reset_before, lstm, lstm_peephole, count };

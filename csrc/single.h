@@ -13,16 +13,17 @@ struct Single {
     using Real = typename V::real;
     static constexpr int64_t P = V::lanes;
 
+    Gates<Cell, V> cell;
     Forward<Cell, V> layer;
     const Real* x;
     const W *weights_x, *weights_h, *weights_second;
 
-    Single(const Problem<Real>& p, Arena<Real>& arena, bool counts) : layer(p, arena, 1, nullptr), x(p.x.data) {
-        if (!counts) layer.pack();
-        weights_x = kept(arena, layer.weights_x, layer.UB * p.I * Cell::inputs * P, counts);
-        weights_h = kept(arena, layer.weights_h, layer.UB * p.R * Cell::chains * P, counts);
+    Single(const Problem<Real>& p, Arena<Real>& arena, bool counts) : cell(p, arena), layer(cell, arena, {0, 1}, Crew{}), x(p.x.data) {
+        if (!counts) cell.pack(0, 1);
+        weights_x = kept(arena, cell.weights_x, layer.UB * p.I * Cell::inputs * P, counts);
+        weights_h = kept(arena, cell.weights_h, layer.UB * p.R * Cell::chains * P, counts);
         int64_t second = layer.projects ? layer.RB : Cell::second ? layer.UB : 0;
-        weights_second = kept(arena, layer.weights_second, second * p.H * P, counts);
+        weights_second = kept(arena, cell.weights_second, second * p.H * P, counts);
         if (counts) return;
         for (int64_t b = 0; b < layer.RB; ++b) V::all(0).store(layer.h[0] + b * P);
         if constexpr (Cell::has_c)
@@ -51,9 +52,9 @@ struct Single {
         typename Forward<Cell, V>::Record record{};
         if constexpr (Cell::second) record = {layer.kept, 1};
         auto out = [&](V v, int64_t block) { v.store(after + block * P); };
-        layer.inputs(weights_x, {0, 1}, sums, x);
-        layer.gates(
-            weights_h, before, 1, sums, {0, layer.UB}, {0, 1},
+        cell.inputs(weights_x, x, 1, {0, 1}, sums);
+        cell.gates(
+            weights_h, before, 1, sums, 1, {0, layer.UB}, {0, 1},
             [&](Point<V>& point, int64_t block, int64_t) {
                 if constexpr (Cell::has_c) point.c = V::load(layer.c + block * P);
                 else point.h = V::load(before + block * P);
@@ -72,7 +73,7 @@ struct Single {
         if constexpr (Cell::second) {
             multiply_panels<V>(layer.operand, P, {1, layer.p.H}, weights_second, {0, layer.UB}, {0, 1}, layer.seconds, 1,
                                false);
-            layer.second_gates(layer.seconds, before, 1, sums, record, {0, layer.UB}, {0, 1},
+            cell.second_gates(layer.seconds, before, 1, sums, 1, record, {0, layer.UB}, {0, 1},
                                [&](Point<V>& point, int64_t block, int64_t) { out(point.h, block); });
         } else if (layer.projects) {
             multiply_panels<V>(layer.operand, P, {1, layer.p.H}, weights_second, {0, layer.RB}, {0, 1}, after, 1, false);
