@@ -34,9 +34,10 @@ Known kinds of model, written from their papers in plain torch.nn ([benchmarks/m
 before and after `recurra.accelerate(model)`: `make bench`, or `python benchmarks/accelerate.py`
 ({processor}; {machine}; {instructions}; {threads}).
 Two copies start from the same weights and take the same {steps} steps of plain gradient descent in turns;
-time is the median of a whole step, with embedding, softmax, clipping and update, which `accelerate` leaves as
-they are. The losses of the two copies differ by rounding alone: beside the largest relative difference stands
-that of a third copy, all torch.nn's, each of whose weights was moved to a neighbouring float at the start.
+time is the median of a whole step, with embedding, softmax, attention, clipping and update, which
+`accelerate` leaves as they are. "Without layers" is a copy whose recurrent layers do nothing: no layer makes a
+step shorter. The losses of the two copies differ by rounding alone: beside the largest relative difference
+stands that of a copy, all torch.nn's, each of whose weights was moved to a neighbouring float at the start.
 
 """
 
@@ -50,13 +51,14 @@ def page(results: dict[str, Found]) -> str:
     rows, sizes = [], []
     for name, kind in present.items():
         found = results[name]
-        times = {side: 1e3 * median(found["seconds"][side]) for side in ("torch", "ours")}
+        times = {side: 1e3 * median(seconds) for side, seconds in found["seconds"].items()}
         ends = [f"{found['losses'][side][k]:.4f}" for k in (0, -1) for side in ("torch", "ours")]
         rows.append(
             [
                 f"{name}: {kind.paper}",
                 number(times["torch"]),
                 number(times["ours"]),
+                number(times["skipped"]),
                 f"**{number(times['torch'] / times['ours'])}**",
                 f"{ends[0]}, {ends[1]}",
                 f"{ends[2]}, {ends[3]}",
@@ -66,7 +68,15 @@ def page(results: dict[str, Found]) -> str:
         )
         engines = ", ".join(f"`{engine}`" for engine in found["engines"])
         sizes.append(f"- {name}: {kind.sizes}. Text: {found['text']}. Accelerated on {engines}.")
-    header = ["model", "torch.nn, ms a step", "accelerated, ms", "×", "first losses", "last losses"]
+    header = [
+        "model",
+        "torch.nn, ms a step",
+        "accelerated, ms",
+        "without layers, ms",
+        "×",
+        "first losses",
+        "last losses",
+    ]
     header += ["largest difference", "after one rounding"]
     steps = len(first["losses"]["torch"])
     return INTRODUCTION.format(**facts, steps=steps) + table(header, rows) + "\n\n" + "\n".join(sizes)

@@ -17,7 +17,7 @@ from results import table
 MODES = ("stored", "recomputed", "checkpointed")
 SIZES: tuple[Sizes, ...] = ((32, 256, 256, 256), (64, 128, 512, 512), (32, 1024, 128, 128))
 LONG: Sizes = (8, 16_384, 64, 64)
-QUICK_SIZES, QUICK_LONG = ((16, 64, 128, 128),), (2, 2048, 32, 32)
+QUICK_SIZES, QUICK_LONG = SIZES[:1], (4, 4096, 64, 64)
 GOALS = {"stored": 0.65, "recomputed": 0.30}
 LONG_GOAL, TIME_GOAL = 1 / 20, 1.4
 Found = dict[str, Any]

@@ -14,22 +14,26 @@ from torch import Tensor, nn
 
 import recurra
 from models.kind import Batch, Kind
+from models.skipped import skipped
 
 WARM = 2  # steps that are not timed
-SIDES = ("torch", "ours", "nudged")
+SIDES = ("torch", "ours", "nudged", "skipped")
 Found = dict[str, Any]
+Change = Callable[[nn.Module], nn.Module]
 
 
-def race(kind: Kind, steps: int, accelerate: Callable[[nn.Module], nn.Module] | None = None) -> Found:
+def race(kind: Kind, steps: int, accelerate: Change | None = None) -> Found:
     """Seconds and losses of each side's steps from the same start, on the same batches, with the same dice.
 
-    Besides the model and its accelerated copy there is a third, of torch.nn's layers with every weight moved
-    to a neighbouring float: how far its losses drift is what rounding alone does to this model.
+    Besides the model and its accelerated copy there are two more: one of torch.nn's layers with every weight
+    moved to a neighbouring float, whose losses drift as far as rounding alone takes this model; and one whose
+    recurrent layers do not run, which takes the time that they cannot save.
     """
     torch.manual_seed(0)
     plain = kind.build().train()
     accelerate = accelerate or recurra.accelerate
-    sides = dict(zip(SIDES, (plain, accelerate(deepcopy(plain)), nudged(deepcopy(plain))), strict=True))
+    changes: tuple[Change, ...] = (lambda model: model, accelerate, nudged, skipped)
+    sides = {name: change(deepcopy(plain)) for name, change in zip(SIDES, changes, strict=True)}
     optimizers = {
         name: torch.optim.SGD(model.parameters(), kind.learning_rate) for name, model in sides.items()
     }

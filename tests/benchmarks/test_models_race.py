@@ -7,6 +7,7 @@ from models import texts
 from models.kind import Kind
 from models.language import MERITY, ZAREMBA, DroppedWeights, LanguageModel
 from models.race import drift, nudged, race
+from models.skipped import skipped
 from models.tagger import HUANG, NO_TAG
 from models.translator import BAHDANAU
 
@@ -19,9 +20,10 @@ class Sums(torch.nn.Module):
     def __init__(self):
         super().__init__()
         self.gru = torch.nn.GRU(3, 4, 2, dropout=0.5)
+        self.out = torch.nn.Linear(4, 1)
 
     def forward(self, x):
-        return (self.gru(x)[0].sum(-1) - x.sum(-1)).square().mean()
+        return (self.out(self.gru(x)[0]).squeeze(-1) - x.sum(-1)).square().mean()
 
 
 def batches():
@@ -93,3 +95,16 @@ def test_dropped_weights_are_dropped_anew():
 
 def test_words_are_numbered_by_how_common_they_are():
     assert texts.numbered(["b a b", "c b a <unk>"], most=5) == [[3, 4, 3, 2], [1, 3, 4, 1, 2]]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_model_without_its_layers_still_trains_the_rest(kind, monkeypatch):
+    monkeypatch.setattr(texts, "DRAWN_SENTENCES", 200)
+    monkeypatch.setattr(texts, "PTB", texts.ROOT / "not there")
+    monkeypatch.setattr(texts, "MULTI30K", texts.ROOT / "not there")
+    model = skipped(kind.build())
+    for batch in islice(kind.batches()[0], 1):
+        model(*batch).backward()
+    learning = {name for name, weight in model.named_parameters() if weight.grad is not None}
+    assert any("embedding" in name or "words" in name for name in learning)
+    assert not any("lstm" in name or "encoder" in name or "decoder" in name for name in learning)
