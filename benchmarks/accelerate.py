@@ -35,7 +35,7 @@ before and after `recurra.accelerate(model)`: `make bench`, or `python benchmark
 ({processor}; {machine}; {instructions}; {threads}).
 Two copies start from the same weights and take the same {steps} steps of plain gradient descent in turns;
 time is the median of a whole step, with embedding, softmax, attention, clipping and update, which
-`accelerate` leaves as they are. "Without layers" is a copy whose recurrent layers do nothing: no layer makes a
+`accelerate` leaves as they are. "Without layers" is a copy whose recurrent layers do nothing: none makes a
 step shorter. The losses of the two copies differ by rounding alone: beside the largest relative difference
 stands that of a copy, all torch.nn's, each of whose weights was moved to a neighbouring float at the start.
 
