@@ -44,10 +44,10 @@ def test_any_number_of_threads_on_ragged_rows(form: Form, dtype: torch.dtype, me
             same_bits(outcome(layer, given, **told), expected, f"{count} threads")
 
 
-@pytest.mark.parametrize("count", [1, 2, 4])
+@pytest.mark.parametrize("count", [1, 2, pytest.param(4, marks=pytest.mark.slow)])
 def test_a_hundred_times(form: Form, count: int) -> None:
     layer = form(9, 18)
-    given = batch(layer, 20, 11)
+    given = batch(layer, 12, 9)
     expected = outcome(layer, given)
     with threads(count):
         for repeat in range(100):

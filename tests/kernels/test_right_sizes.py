@@ -24,17 +24,30 @@ def check(layer: Any, steps: int, rows: int, where: Any, **told: Any) -> None:
     close(outcome(layer, given, **told), right(layer, given, **told), where)
 
 
+def some_rows(size: int) -> list[int]:
+    """Four of ROWS, others for the next size: every pair of a size and a row count would take minutes."""
+    return [ROWS[(4 * size + k) % len(ROWS)] for k in range(4)]
+
+
 @pytest.mark.parametrize("units", EDGES)
 def test_units(form: Form, dtype: torch.dtype, units: int) -> None:
     units = max(units, 2) if form.projected else units
-    for rows, inputs in zip(ROWS, cycle([1, 5, 16, 19, 48]), strict=False):
+    for rows, inputs in zip(some_rows(units), cycle([1, 5, 16, 19, 48]), strict=False):
         check(form(inputs, units, dtype=dtype), 4, rows, (rows, inputs, units))
 
 
 @pytest.mark.parametrize("inputs", EDGES)
 def test_inputs(form: Form, dtype: torch.dtype, inputs: int) -> None:
-    for rows, units in zip(ROWS, cycle([17, 4, 8, 31, 16]), strict=False):
+    for rows, units in zip(some_rows(inputs), cycle([17, 4, 8, 31, 16]), strict=False):
         check(form(inputs, units, dtype=dtype), 3, rows, (rows, inputs, units))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rows", ROWS)
+def test_units_inputs_and_rows(form: Form, dtype: torch.dtype, rows: int) -> None:
+    for units in EDGES[1:]:
+        for inputs in (1, 4, 15, 16, 17, 33):
+            check(form(inputs, units, dtype=dtype), 3, rows, (rows, inputs, units))
 
 
 @pytest.mark.parametrize("outputs", [1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 39])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from forms import MEMORY, Form, batch, only, outcome, same_bits
+from forms import FORMS, MEMORY, Form, batch, only, outcome, same_bits
 from torch import Tensor
 
 from recurra import nn
@@ -189,10 +189,11 @@ def test_under_pytorchs_own_checkpointing(form: Form, reentrant: bool) -> None:
     assert all(p.grad is not None and p.grad.equal(g) for p, g in zip(weights, expected, strict=True))
 
 
-def test_compiled(form: Form) -> None:
+@pytest.mark.parametrize("name", ["rnn", "gru_reset_before", "lstm", "lstm_peephole_projected"])
+def test_compiled(name: str) -> None:
     """The same bits inside torch.compile, in one graph."""
     torch._dynamo.reset()
-    layer = form(5, 19, num_layers=2, bidirectional=True)
+    layer = FORMS[name](5, 19, num_layers=2, bidirectional=True)
     given = batch(layer, 9, 4)
     told = {"lengths": torch.tensor([9, 2, 0, 5]), "reset": torch.rand(4, 9) < 0.2}
     compiled = torch.compile(deepcopy(layer), backend="aot_eager", fullgraph=True)
