@@ -132,8 +132,8 @@ def test_what_cannot_be_stepped() -> None:
         nn.GRU(3, 4).double().stepper(weights="bfloat16")
     with pytest.raises(
         EngineError,
-        match=r"Expected a layer that the compiled core can run, got GRU\(reset_after=True\): the compiled core "
-        r"computes in float32 and float64, not in float16\. Call the layer itself, a step at a time\.",
+        match=r"Expected a layer that the compiled core can run, got GRU\(reset_after=True\): the compiled "
+        r"core computes in float32 and float64, not in float16\. Call the layer itself, a step at a time\.",
     ):
         nn.GRU(3, 4).half().stepper()
     step = nn.GRU(3, 4).stepper()

@@ -45,16 +45,16 @@ class Recurrent(torch.nn.RNNBase):
         """All that the choice of this layer's engine looks at."""
         weight = cast(Tensor, self._flat_weights[0])
         return Request(
-            cell=self.cell,
-            input_size=self.input_size,
-            hidden_size=self.hidden_size,
-            num_layers=self.num_layers,
-            bidirectional=self.bidirectional,
-            bias=self.bias,
-            proj_size=self.proj_size,
-            dtype=weight.dtype,
-            device=weight.device,
-            transformed=transformed(),
+            self.cell,
+            self.input_size,
+            self.hidden_size,
+            self.num_layers,
+            self.bidirectional,
+            self.bias,
+            self.proj_size,
+            weight.dtype,
+            weight.device,
+            transformed(),
         )
 
     def forward(

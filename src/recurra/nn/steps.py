@@ -23,6 +23,7 @@ class Step(RNNCellBase):
 
     def request(self) -> Request:
         """All that the choice of this cell's engine looks at."""
+        weight = self.weight_ih
         return Request(
             cell=self.cell,
             input_size=self.input_size,
@@ -31,8 +32,8 @@ class Step(RNNCellBase):
             bidirectional=False,
             bias=self.bias,
             proj_size=0,
-            dtype=self.weight_ih.dtype,
-            device=self.weight_ih.device,
+            dtype=weight.dtype,
+            device=weight.device,
             transformed=transformed(),
         )
 

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn.functional import dropout as drop
 
 from recurra.cells import State, Weights
-from recurra.engines.cpu import autograd as _autograd  # noqa: F401  # gives the operator its derivative
 from recurra.engines.cpu.arrays import KINDS, mixed
+from recurra.engines.cpu.autograd import directly, watched
 from recurra.engines.cpu.core import described, unusable
 from recurra.engines.cpu.ops import OPS, saved_unit
 from recurra.engines.request import Request
@@ -44,49 +44,57 @@ def run(
     rows_first: bool = False,
     memory: str = "stored",
 ) -> tuple[Tensor, State]:
-    x, state = _fitting(request, x, state, weights)
-    kind, both_ways = KINDS[request.cell], request.bidirectional
-    directions = 2 if both_ways else 1
-    last = request.num_layers - 1
-    inputs, outputs = request.input_size, request.proj_size or request.hidden_size
-    wide = request.dtype is torch.float64
-    traced = torch.compiler.is_compiling()
-    steps = x.size(0)
-    if traced:
-        # An exported graph must fit any number of steps; a compiled one all up to a power of two.
-        memory = "stored" if torch.compiler.is_exporting() else memory
-        steps = _power_of_two(steps) if memory == "checkpointed" else 1
+    dtype, layers = request.dtype, request.num_layers
+    if torch.is_autocast_enabled("cpu"):
+        x = x.to(dtype)
+        state = None if state is None else tuple([s.to(dtype) for s in state])
+    flat = [part for w in weights for part in w if part is not None]
     if lengths is not None:
         lengths = lengths.to(x.device)
     if reset is not None:
         reset = reset.to(x.device)
+    seen = watched((x, *flat, *[t for t in (*(state or ()), lengths, reset) if t is not None]))
+    if seen or x.dtype is not dtype:
+        _check(request, x, state or (), flat)
+    layer = OPS.layer.default if seen else directly
+    kind, both_ways = KINDS[request.cell], request.bidirectional
+    directions = 2 if both_ways else 1
+    inputs, units, outputs = request.input_size, request.hidden_size, request.proj_size or request.hidden_size
+    traced, unit, steps = torch.compiler.is_compiling(), 0, 1
+    if traced:
+        # An exported graph must fit any number of steps; a compiled one all up to a power of two.
+        memory = "stored" if torch.compiler.is_exporting() else memory
+    if memory == "checkpointed":
+        steps = _power_of_two(x.size(0)) if traced else x.size(0)
 
     finals: list[list[Tensor]] = []
-    states: list[Tensor | None] = [None, None]
-    for k in range(last + 1):
-        own = weights[k * directions : (k + 1) * directions]
+    h = c = None
+    parts = len(flat) // layers
+    for k in range(layers):
         if state is not None:
-            parts = state if last == 0 else [s[k * directions : (k + 1) * directions] for s in state]
-            states = [*parts, None]
-        x, *final = OPS.layer.default(
+            own = state if layers == 1 else [s[k * directions : (k + 1) * directions] for s in state]
+            h, c = own if len(own) > 1 else (own[0], None)
+        if seen:
+            unit = saved_unit(kind, dtype is torch.float64, memory, steps, (inputs, units, outputs))
+        x, *final = layer(
             x,
-            states[0],
-            states[1],
-            [part for w in own for part in w if part is not None],
+            h,
+            c,
+            flat if layers == 1 else flat[k * parts : (k + 1) * parts],
             lengths,
             reset,
             kind,
             both_ways,
-            rows_first and k == last,
+            rows_first and k + 1 == layers,
             traced,
             memory,
-            saved_unit(kind, wide, memory, steps, (inputs, request.hidden_size, outputs)),
+            unit,
         )
         inputs = directions * outputs
         finals.append(final)
-        if k < last and training and dropout:
+        if k + 1 < layers and training and dropout:
             x = drop(x, dropout)
-    if last == 0:
+    if layers == 1:
         return x, tuple(finals[0])
     return x, tuple(torch.cat(s) for s in zip(*finals, strict=True))
 
@@ -105,27 +113,18 @@ def _power_of_two(steps: int) -> int:
     return power
 
 
-def _fitting(
-    request: Request, x: Tensor, state: State | None, weights: Sequence[Weights]
-) -> tuple[Tensor, State | None]:
-    """Input and state in the weights' precision under autocast; else refused where they differ."""
+def _check(request: Request, x: Tensor, state: State, weights: Sequence[Tensor]) -> None:
+    """Refuse tensors of another precision or on another device, in PyTorch's words."""
     dtype, device = request.dtype, request.device
-    if torch.is_autocast_enabled("cpu"):
-        x = x.to(dtype)
-        state = None if state is None else tuple(s.to(dtype) for s in state)
-    given = [("input", x), *(("hidden", s) for s in state or ())]
     if x.device != device:
         raise RuntimeError(_apart("parameter", x.device, device))
-    for name, tensor in given:
-        if tensor.device != x.device:
-            raise RuntimeError(_apart(name, x.device, tensor.device))
+    for name, tensors in (("hidden", state), ("parameter", weights)):
+        for tensor in tensors:
+            if tensor.device != device:
+                raise RuntimeError(_apart(name, device, tensor.device))
+    for tensor in (x, *state):
         if tensor.dtype is not dtype:
             raise RuntimeError(mixed(tensor.dtype, dtype))
-    for w in weights:
-        for part in w:
-            if part is not None and part.device != device:
-                raise RuntimeError(_apart("parameter", x.device, part.device))
-    return x, state
 
 
 def _apart(name: str, one: torch.device, other: torch.device) -> str:

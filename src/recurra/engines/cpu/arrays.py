@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from recurra.cells import GRU, LSTM, RNN, Cell
+from recurra.cells import GRU, LSTM, RNN, Cell, Weights
 
-# The core's names of the cells, and how many gates each has.
+# The core's names of the cells.
 KINDS: dict[Cell, str] = {
     RNN("tanh"): "rnn_tanh",
     RNN("relu"): "rnn_relu",
@@ -21,10 +22,9 @@ KINDS: dict[Cell, str] = {
     LSTM(peephole=True): "lstm_peephole",
 }
 CELLS = {kind: cell for cell, kind in KINDS.items()}
-GATES = {kind: len(cell.gates) for kind, cell in CELLS.items()}
+LSTMS = ("lstm", "lstm_peephole")
 
 Shape = tuple[int, ...]
-NO_SEQUENCE = (0, 0, 0)
 
 
 class Given(NamedTuple):
@@ -40,21 +40,23 @@ class Given(NamedTuple):
     both_ways: bool
 
 
-class Room(NamedTuple):
-    """How an operator lays out what it gives."""
+class Layout(NamedTuple):
+    """What the sizes of the weights say."""
 
-    rows_first: bool  # y's memory, which is (T, B, D·R) all the same
-    full: bool  # save as if no row were shorter than T: whoever traces cannot know lengths
-    memory: str  # one of MEMORY, or "none" where no gradient will be asked for
-    unit: int  # see `saved_unit`
+    inputs: int
+    units: int
+    outputs: int
+    places: tuple[
+        int, ...
+    ]  # of each of a direction's weights among the core's six, which are as in `Weights`
+    arranged: tuple[Callable[[Any], tuple[int, ...]], ...]  # each direction's six, from all addresses and a 0
 
 
 class Prepared(NamedTuple):
     """What every call of the core begins with, and what it points to."""
 
     calls: list[tuple[Any, ...]]  # the arguments up to the state, for each direction
-    sizes: tuple[int, int, int, int, int]  # T, B, I, H, R
-    shapes: list[tuple[int, Shape]]  # of each weight: its place among the core's six, and its size
+    layout: Layout
     lengths: Tensor | None
     kept: list[Tensor]  # copies that must live until the core returns
 
@@ -62,97 +64,83 @@ class Prepared(NamedTuple):
 def prepared(given: Given, memory: str) -> Prepared:
     """Check every size, since the core trusts them, and take addresses."""
     x, h, c, weights, lengths, reset, kind, both_ways = given
+    found = layout(kind, both_ways, tuple([weight.shape for weight in weights]))
+    _, units, outputs, _, arranged = found
     steps, rows, inputs = x.shape
-    directions = 2 if both_ways else 1
-    parts = len(weights) // directions
-    units, outputs = sized(given)
-    sizes = (steps, rows, inputs, units, outputs)
     dtype = x.dtype
-    double = dtype is torch.float64
-    if not double and dtype is not torch.float32:
+    if dtype is not torch.float32 and dtype is not torch.float64:
         raise RuntimeError(f"Expected an input in float32 or float64, got {dtype}. Convert it: x.float().")
+    if inputs != found.inputs:
+        raise RuntimeError(f"Expected {found.inputs} inputs, got {inputs}. Give as many as the weights take.")
     x = innermost(x)
     kept = [x]
-
-    shapes = places(kind, inputs, units, outputs, parts)
-    pointers: list[list[int]] = []
-    for k, weight in enumerate(weights):
-        if k % parts == 0:
-            pointers.append([0] * 6)
-        place, shape = shapes[k % parts]
-        if weight.shape != shape:
-            raise RuntimeError(
-                f"Expected a weight of size {shape}, got {tuple(weight.shape)}. "
-                "Give the layer the weights that it was made with."
-            )
+    pointers = []
+    for weight in weights:
         if weight.dtype is not dtype:
             raise RuntimeError(mixed(weight.dtype, dtype))
         if not weight.is_contiguous():
             weight = weight.contiguous()  # noqa: PLW2901
             kept.append(weight)
-        pointers[-1][place] = weight.data_ptr()
+        pointers.append(weight.data_ptr())
+    pointers.append(0)
 
-    h_at, h_size = _state(h, (directions, rows, outputs), dtype, kept)
-    c_at, c_size = 0, 0
-    if kind.startswith("lstm"):
-        c_at, c_size = _state(c, (directions, rows, units), dtype, kept)
+    directions = len(arranged)
+    h_at, h_size = _state(h, (directions, rows, outputs), x, kept)
+    c_at, c_size = _state(c, (directions, rows, units), x, kept) if kind in LSTMS else (0, 0)
     lengths_at = 0
     if lengths is not None:
         lengths = lengths.clamp(0, steps).contiguous()
         _expect(lengths, (rows,), torch.int64)
         lengths_at = lengths.data_ptr()
-    reset_at = NO_SEQUENCE
+    reset_at = (0, 0, 0)
     if reset is not None:
         _expect(reset, (steps, rows), torch.bool)
         reset_at = (reset.data_ptr(), reset.stride(0), reset.stride(1))
 
-    threads = torch.get_num_threads()
-    sequence = (x.data_ptr(), x.stride(0), x.stride(1))
-    calls = [
-        (
-            kind,
-            double,
-            d == 1,
-            threads,
-            memory,
-            sizes,
-            sequence,
-            lengths_at,
-            reset_at,
-            tuple(pointers[d]),
-            (h_at and h_at + d * h_size, c_at and c_at + d * c_size),
-        )
-        for d in range(directions)
-    ]
-    return Prepared(calls, sizes, shapes, lengths, kept)
+    double, threads = dtype is torch.float64, torch.get_num_threads()
+    sizes = (steps, rows, inputs, units, outputs)
+    step, row, _ = x.stride()
+    sequence = (x.data_ptr(), step, row)
+    calls = []
+    for d, six in enumerate(arranged):
+        state = (h_at + d * h_size, c_at + d * c_size)
+        by_row = (sequence, lengths_at, reset_at)
+        calls.append((kind, double, d == 1, threads, memory, sizes, *by_row, six(pointers), state))
+    return Prepared(calls, found, lengths, kept)
 
 
-def sized(given: Given) -> tuple[int, int]:
-    """H and R, from the recurrent weight (G·H, R)."""
-    rows, outputs = given.weights[1].shape
-    return rows // GATES[given.kind], outputs
+@lru_cache(1024)
+def layout(kind: str, both_ways: bool, shapes: tuple[Shape, ...]) -> Layout:
+    """What the sizes of the weights say. Raises RuntimeError where they don't go together."""
+    directions = 2 if both_ways else 1
+    parts = len(shapes) // directions
+    if parts < 2 or any(len(shape) != 2 for shape in shapes[:2]):
+        raise RuntimeError(f"Expected matrices of weights, got sizes {[*map(tuple, shapes)]}. {ADVICE}")
+    (_, inputs), (gates, outputs) = shapes[:2]
+    units = gates // len(CELLS[kind].gates)
+    gates = units * len(CELLS[kind].gates)
+    expected: dict[int, Shape] = {0: (gates, inputs), 1: (gates, outputs)}
+    extra: dict[int, Shape] = {} if outputs == units else {4: (outputs, units)}
+    extra |= {5: (3, units)} if kind == "lstm_peephole" else {}
+    expected |= {2: (gates,), 3: (gates,)} if parts == 4 + len(extra) else {}
+    expected |= extra
+    wanted = [*expected.values()] * directions
+    if [tuple(shape) for shape in shapes] != wanted:
+        raise RuntimeError(f"Expected weights of sizes {wanted}, got {[*map(tuple, shapes)]}. {ADVICE}")
+    places, none = tuple(expected), len(shapes)
+    arranged = []
+    for d in range(directions):
+        indices = {place: d * parts + k for k, place in enumerate(places)}
+        arranged.append(itemgetter(*(indices.get(place, none) for place in range(len(Weights._fields)))))
+    return Layout(inputs, units, outputs, places, tuple(arranged))
 
 
-@lru_cache
-def places(kind: str, inputs: int, units: int, outputs: int, parts: int) -> list[tuple[int, Shape]]:
-    """Of each of a direction's weights: its place among the core's six, and its size."""
-    gates = GATES[kind] * units
-    shapes: list[tuple[int, Shape]] = [(0, (gates, inputs)), (1, (gates, outputs))]
-    extra: list[tuple[int, Shape]] = [(4, (outputs, units))] if outputs != units else []
-    extra += [(5, (3, units))] if kind == "lstm_peephole" else []
-    if parts == 4 + len(extra):
-        shapes += [(2, (gates,)), (3, (gates,))]
-    elif parts != 2 + len(extra):
-        raise RuntimeError(
-            f"Expected {2 + len(extra)} weights, or {4 + len(extra)} with biases, got {parts}. "
-            "Give the layer the weights that it was made with."
-        )
-    return shapes + extra
+ADVICE = "Give the layer weights of the sizes that it was made with."
 
 
 def innermost(sequence: Tensor) -> Tensor:
     """The sequence (T, B, N) with its values side by side; what is repeated stays repeated."""
-    if sequence.stride(2) == 1 or sequence.shape[2] == 1:
+    if sequence.stride()[2] == 1 or sequence.shape[2] == 1:
         return sequence
     once = sequence
     for dim in (0, 1):
@@ -168,15 +156,16 @@ def mixed(one: torch.dtype, other: torch.dtype) -> str:
     return f"mat1 and mat2 must have the same dtype, but got {first} and {second}"
 
 
-def _state(state: Tensor | None, shape: Shape, dtype: torch.dtype, kept: list[Tensor]) -> tuple[int, int]:
+def _state(state: Tensor | None, shape: Shape, x: Tensor, kept: list[Tensor]) -> tuple[int, int]:
     """A state's address, and the bytes from one direction to the next."""
     if state is None:
-        state = torch.zeros(shape, dtype=dtype)
+        state = x.new_zeros(*shape)
         kept.append(state)
-    _expect(state, shape, dtype)
-    if not state.is_contiguous():
-        state = state.contiguous()
-        kept.append(state)
+    else:
+        _expect(state, shape, x.dtype)
+        if not state.is_contiguous():
+            state = state.contiguous()
+            kept.append(state)
     return state.data_ptr(), shape[1] * shape[2] * state.element_size()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -11,27 +11,55 @@ from torch import _C, Tensor
 from recurra.cells import Weights
 from recurra.engines import reference
 from recurra.engines.cpu import ops
-from recurra.engines.cpu.arrays import CELLS, Given, places, sized
+from recurra.engines.cpu.arrays import CELLS, Given, layout
 from recurra.engines.request import Request, transformed
+
+PLAIN = {_C._dispatch_keys(torch.empty(0)).raw_repr()}
+with torch.inference_mode():
+    PLAIN.add(_C._dispatch_keys(torch.empty(0)).raw_repr())
+
+
+def watched(tensors: Sequence[Tensor]) -> bool:
+    """Whether PyTorch must see the operator: it traces or profiles, or tensors are more than memory."""
+    return (
+        torch.compiler.is_compiling()
+        or _C._len_torch_dispatch_stack() > 0
+        or _C._len_torch_function_stack() > 0
+        or _C._get_tracing_state() is not None
+        or _C._autograd._profiler_enabled()
+        or (torch.is_grad_enabled() and _C._dispatch_tls_is_dispatch_key_excluded(_C.DispatchKey.AutogradCPU))
+        or not PLAIN.issuperset([_C._dispatch_keys(tensor).raw_repr() for tensor in tensors])
+    )
+
+
+def directly(*args: Any) -> list[Tensor]:
+    """What the operator `layer` does, without the dispatcher, which costs more than a short sequence."""
+    x, h, c, weights, *_ = args
+    if torch.is_grad_enabled() and _C._any_requires_grad(x, h, c, *weights):
+        return _with_gradients(ops.layer_with_what_is_saved, *args)
+    return ops.layer_without_gradients(*args)
 
 
 def layer(keyset: Any, *args: Any) -> list[Tensor]:
     """The operator above autograd."""
-    x, h, c, weights, *rest = args
+    x, h, c, weights, *_ = args
     if torch.is_grad_enabled() and _C._any_requires_grad(x, h, c, *weights):
-        results: tuple[Tensor, ...] = Layer.apply(x, h, c, (keyset, *rest), *weights)  # type: ignore[no-untyped-call]
-        return list(results)
-    if _plain(keyset):
-        return ops.layer_without_gradients(*args)
+        return _with_gradients(_saving, *args)
     with _C._AutoDispatchBelowAutograd():
-        below: list[Tensor] = ops.OPS.layer.default.redispatch(keyset & _C._after_autograd_keyset, *args)
-        return below
+        results: list[Tensor] = ops.OPS.layer.default.redispatch(keyset & _C._after_autograd_keyset, *args)
+        return results
 
 
-def _plain(keyset: Any) -> bool:
-    """Whether nothing but the kernel is left to come: going through the dispatcher would double the costs."""
-    left = keyset & _C._after_autograd_keyset
-    return bool(left.highestPriorityTypeId() == _C.DispatchKey.CPU)
+def _saving(*args: Any) -> list[Tensor]:
+    with _C._AutoDispatchBelowAutograd():
+        results: list[Tensor] = ops.OPS.layer_saving.default(*args)
+        return results
+
+
+def _with_gradients(saving: Callable[..., list[Tensor]], *args: Any) -> list[Tensor]:
+    x, h, c, weights, *rest = args
+    results: tuple[Tensor, ...] = Layer.apply(x, h, c, (saving, *rest), *weights)  # type: ignore[no-untyped-call]
+    return list(results)
 
 
 class Layer(torch.autograd.Function):
@@ -41,13 +69,8 @@ class Layer(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, h: Tensor | None, c: Tensor | None, options: tuple[Any, ...], *weights: Tensor
     ) -> tuple[Tensor, ...]:
-        keyset, lengths, reset, kind, both_ways, *room = options
-        args = (x, h, c, weights, lengths, reset, kind, both_ways, *room)
-        if _plain(keyset):
-            *results, saved = ops.layer_with_what_is_saved(*args)
-        else:
-            with _C._AutoDispatchBelowAutograd():
-                *results, saved = ops.OPS.layer_saving.default(*args)
+        saving, lengths, reset, kind, both_ways, *room = options
+        *results, saved = saving(x, h, c, weights, lengths, reset, kind, both_ways, *room)
         ctx.set_materialize_grads(False)
         ctx.options = (kind, both_ways, room)
         memory = room[2]
@@ -116,14 +139,12 @@ def _leaf(tensor: Tensor | None, is_wanted: bool) -> Tensor | None:
 def _by_reference(given: Given) -> list[Tensor]:
     """The operator's results from the cell's equations."""
     x, h, c, weights, lengths, reset, kind, both_ways = given
-    units, outputs = sized(given)
-    directions = 2 if both_ways else 1
-    parts = len(weights) // directions
-    order = places(kind, x.shape[2], units, outputs, parts)
+    _, units, outputs, places, arranged = layout(kind, both_ways, tuple(w.shape for w in weights))
+    directions, parts = len(arranged), len(places)
     named = []
     for d in range(directions):
         slots: list[Any] = [None] * len(Weights._fields)
-        for (place, _), weight in zip(order, weights[d * parts : (d + 1) * parts], strict=True):
+        for place, weight in zip(places, weights[d * parts : (d + 1) * parts], strict=True):
             slots[place] = weight
         named.append(Weights(*slots))
     request = Request(

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recurra.engines.cpu.arrays import Given, Room, innermost, prepared, sized
+from recurra.engines.cpu.arrays import LSTMS, Given, Layout, innermost, layout, prepared
 from recurra.engines.cpu.core import core
 
 # From this many bytes on, what is saved comes from the core's recycled memory: fresh pages cost more than
@@ -23,6 +23,8 @@ GIVEN = (
     "Tensor x, Tensor? h, Tensor? c, Tensor[] weights, Tensor? lengths, Tensor? reset, "
     "str kind, bool both_ways"
 )
+# rows_first: y's memory, which is (T, B, D·R) all the same. full: save as if no row were shorter than T, for
+# whoever traces cannot know lengths. memory: one of MEMORY, or "none". unit: see `saved_unit`.
 ROOM = "bool rows_first, bool full, str memory, int unit"
 # Returns y (T, B, D·R), h_n (D, B, R) and LSTM's c_n (D, B, H).
 LAYER = f"layer({GIVEN}, {ROOM}) -> Tensor[]"
@@ -36,33 +38,34 @@ BACKWARD = (
 
 
 def layer_without_gradients(*args: Any) -> list[Tensor]:
-    return _run(Given(*args[:8]), Room(*args[8:])._replace(memory="none"))
+    return _run(Given(*args[:8]), args[8], full=True, memory="none", unit=0)
 
 
 def layer_with_what_is_saved(*args: Any) -> list[Tensor]:
-    return _run(Given(*args[:8]), Room(*args[8:]))
+    return _run(Given(*args[:8]), *args[8:])
 
 
-def _run(given: Given, room: Room) -> list[Tensor]:
-    ready = prepared(given, room.memory)
-    steps, rows, _, units, outputs = ready.sizes
-    results = _outputs(given, room.rows_first)
+def _run(given: Given, rows_first: bool, full: bool, memory: str, unit: int) -> list[Tensor]:
+    ready = prepared(given, memory)
+    steps, rows, _, units, outputs = sizes = ready.calls[0][5]
+    results = _outputs(given, ready.layout, rows_first)
     y, h_n = results[:2]
-    size, saved, each = y.element_size(), 0, 0
-    if room.memory != "none":
-        lengths = None if room.full else ready.lengths
-        pairs = steps * rows if lengths is None else int(lengths.sum())
+    size = y.element_size()
+    saved, each = 0, 0
+    if memory != "none":
+        pairs = steps * rows if full or ready.lengths is None else int(ready.lengths.sum())
         # A graph may come from a machine whose instructions need less room.
-        needed = core.saved_size(given.kind, size == 8, room.memory, ready.sizes, pairs)
-        each = max(needed, saved_size(room, rows, pairs))
+        needed = core.saved_size(given.kind, size == 8, memory, sizes, pairs)
+        each = max(needed, _saved_size(unit, memory, rows, pairs))
         results.append(_memory(each * len(ready.calls), y.dtype))
         saved = results[-1].data_ptr()
-    if rows:
-        at, step, row = _sequence(y)
-        h_at, c_at = h_n.data_ptr(), results[2].data_ptr() if given.kind.startswith("lstm") else 0
-        for d, call in enumerate(ready.calls):
-            final = (h_at + d * rows * outputs * size, c_at and c_at + d * rows * units * size)
-            core.forward(*call, (at + d * outputs * size, step, row), final, saved + d * each * size)
+    if not rows:
+        return results
+    at, step, row = _sequence(y)
+    h_at, c_at = h_n.data_ptr(), results[2].data_ptr() if given.kind in LSTMS else 0
+    for d, call in enumerate(ready.calls):
+        final = (h_at + d * rows * outputs * size, c_at + d * rows * units * size)
+        core.forward(*call, (at + d * outputs * size, step, row), final, saved + d * each * size)
     return results
 
 
@@ -70,18 +73,19 @@ def layer_backward(*args: Any) -> list[Tensor]:
     given, memory = Given(*args[:8]), args[8]
     y, saved, dy, dh, dc, wanted = args[9:]
     ready = prepared(given, memory)
-    rows, units, outputs = ready.sizes[1], *ready.sizes[3:]
+    _, rows, _, units, outputs = ready.calls[0][5]
     dx, dh_0, dc_0, *dweights = gradients = _gradients(given, wanted)
     if not rows:
         return [g.zero_() for g in gradients if g is not None]
 
-    size, parts = saved.element_size(), len(ready.shapes)
+    places = ready.layout.places
+    size, parts = saved.element_size(), len(places)
     each = saved.numel() // len(ready.calls) * size
     dy = None if dy is None else innermost(dy)
     dh, dc = (None if g is None else g.contiguous() for g in (dh, dc))
     for d, call in enumerate(ready.calls):
         pointers = [0] * 6
-        for (place, _), g in zip(ready.shapes, dweights[d * parts : (d + 1) * parts], strict=True):
+        for place, g in zip(places, dweights[d * parts : (d + 1) * parts], strict=True):
             pointers[place] = _address(g)
         of_h, of_c = d * rows * outputs * size, d * rows * units * size
         core.backward(
@@ -100,10 +104,9 @@ def layer_backward(*args: Any) -> list[Tensor]:
 def saved_unit(kind: str, wide: bool, memory: str, steps: int, sizes: tuple[int, int, int]) -> int:
     """Values that one direction saves for each step of each row; checkpointed, for each row as a whole.
 
-    Asked so, the number of rows and, unless checkpointed, of steps need not be known while tracing. sizes: I,
-    H and R.
+    For whoever traces: so asked, the number of rows and, unless checkpointed, of steps need not be known.
+    sizes: I, H and R.
     """
-    steps = steps if memory == "checkpointed" else 1
     unit: int = core.saved_size(kind, wide, memory, (steps, 1, *sizes), steps)
     return unit
 
@@ -112,25 +115,21 @@ def saved_unit(kind: str, wide: bool, memory: str, steps: int, sizes: tuple[int,
 saved_unit._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
-def saved_size(room: Room, rows: int, pairs: int) -> int:
+def _saved_size(unit: int, memory: str, rows: int, pairs: int) -> int:
     """Values that one direction saves."""
-    return room.unit * (rows if room.memory == "checkpointed" else pairs)
+    return unit * (rows if memory == "checkpointed" else pairs)
 
 
-def _outputs(given: Given, rows_first: bool) -> list[Tensor]:
+def _outputs(given: Given, layout: Layout, rows_first: bool) -> list[Tensor]:
     """Room for y, h_n and LSTM's c_n."""
     x = given.x
     steps, rows, _ = x.shape
-    units, outputs = sized(given)
-    directions = 2 if given.both_ways else 1
-    dtype, device, width = x.dtype, x.device, directions * outputs
-    if rows_first:
-        y = torch.empty((rows, steps, width), dtype=dtype, device=device).transpose(0, 1)
-    else:
-        y = torch.empty((steps, rows, width), dtype=dtype, device=device)
-    results = [y, torch.empty((directions, rows, outputs), dtype=dtype, device=device)]
-    if given.kind.startswith("lstm"):
-        results.append(torch.empty((directions, rows, units), dtype=dtype, device=device))
+    directions = len(layout.arranged)
+    width = directions * layout.outputs
+    y = x.new_empty(rows, steps, width).transpose(0, 1) if rows_first else x.new_empty(steps, rows, width)
+    results = [y, x.new_empty(directions, rows, layout.outputs)]
+    if given.kind in LSTMS:
+        results.append(x.new_empty(directions, rows, layout.units))
     return results
 
 
@@ -164,15 +163,22 @@ def _sequence(tensor: Tensor | None, offset: int = 0) -> tuple[int, int, int]:
 
 
 def fake_layer(*args: Any) -> list[Tensor]:
-    return _outputs(Given(*args[:8]), args[8])
+    given = Given(*args[:8])
+    return _outputs(given, _traced_layout(given), args[8])
 
 
 def fake_saving(*args: Any) -> list[Tensor]:
-    given, room = Given(*args[:8]), Room(*args[8:])
+    rows_first, _, memory, unit = args[8:]
+    given = Given(*args[:8])
     steps, rows, _ = given.x.shape
-    each = saved_size(room, rows, steps * rows)
+    each = _saved_size(unit, memory, rows, steps * rows)
     saved = given.x.new_empty(each * (2 if given.both_ways else 1))
-    return [*_outputs(given, room.rows_first), saved]
+    return [*_outputs(given, _traced_layout(given), rows_first), saved]
+
+
+def _traced_layout(given: Given) -> Layout:
+    """The layout, where sizes may be symbols; those of the weights become numbers."""
+    return layout(given.kind, given.both_ways, tuple(tuple(map(int, w.shape)) for w in given.weights))
 
 
 def fake_backward(*args: Any) -> list[Tensor]:
