@@ -196,11 +196,11 @@ def test_what_is_left_alone_and_what_is_said_of_it() -> None:
     parts = {
         "residual": Residual(3, 3),
         "taken": Taken(3, 4),
-        "script": torch.jit.script(torch.nn.LSTM(3, 4)),
+        "scripted": torch.jit.script(torch.nn.LSTM(3, 4)),
         "quantized": torch.ao.nn.quantized.dynamic.GRU(3, 4),
         "attribute": torch.nn.GRU(3, 4),
         "own": nn.GRU(3, 4),
-        "half": torch.nn.GRU(3, 4, dtype=torch.bfloat16),
+        "narrow": torch.nn.GRU(3, 4, dtype=torch.bfloat16),
     }
     parts["attribute"].memory = torch.zeros(2)  # type: ignore[assignment]
     model = torch.nn.ModuleDict(parts)
@@ -209,20 +209,20 @@ def test_what_is_left_alone_and_what_is_said_of_it() -> None:
     expected = {
         "residual": left + "Residual has a forward of its own",
         "taken": left + "Taken has a 'cell' of its own",
-        "script": left + "TorchScript has it in a form of its own",
+        "scripted": left + "TorchScript has it in a form of its own",
         "quantized": left + "it is quantized",
         "attribute": left + "GRU has a 'memory' of its own",
         "own": "",
-        "half": "PyTorch runs it, and would after recurra.accelerate(model): it runs on torch_native",
+        "narrow": "PyTorch runs it, and would after recurra.accelerate(model): it runs on torch_native",
     }
     assert {found.name: found.why for found in recurra.explain(model).modules} == expected
     recurra.accelerate(model)
     assert [type(module) for module in parts.values()][:-1] == kinds[:-1]
-    assert type(parts["half"]) is nn.GRU
+    assert type(parts["narrow"]) is nn.GRU
     found = {found.name: found for found in recurra.explain(model).modules}
-    assert found["half"].engine == "torch_native"
-    assert {name: one.why for name, one in found.items() if name != "half"} == {
-        name: why for name, why in expected.items() if name != "half"
+    assert found["narrow"].engine == "torch_native"
+    assert {name: one.why for name, one in found.items() if name != "narrow"} == {
+        name: why for name, why in expected.items() if name != "narrow"
     }
 
 
