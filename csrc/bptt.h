@@ -244,12 +244,12 @@ struct Backward : Walk<Cell, V> {
             point.dgate[k].store(dgate(k, b, r));
             point.dgate[k].store(chunk.dgates + ((k * UB + b) * pairs + pair + r) * P);
         };
-        const Range units = crew.own_panels(UB), outputs = crew.own_panels(RB);
+        const Range units = crew.own(UB), outputs = crew.own(RB);
         if (projects) {
             add_dy(s, chunk, pair, outputs, n);
-            crew.meet_at_step();
+            crew.meet();
             multiply_panels<V>(dh, rows * P, {1, p.R}, weights.back_second, units, {0, n}, dm, rows, false);
-            crew.meet_at_step();
+            crew.meet();
         }
         for (int64_t b = units.begin; b < units.end; ++b)
             for (int64_t r = 0; r < n; ++r) {
@@ -261,7 +261,7 @@ struct Backward : Walk<Cell, V> {
                 if (projects || Cell::second) point.operand.store(chunk.operand + (b * pairs + pair + r) * P);
                 if (!projects) point.dh.store(dh + (b * rows + r) * P);
             }
-        crew.meet_at_step();
+        crew.meet();
         if constexpr (Cell::second) {  // the last gate's gradient, through its product, gives that of r∘h
             multiply_panels<V>(dgate(0, 0, 0), rows * P, {1, p.H}, weights.back_second, units, {0, n}, dm, rows, false);
             for (int64_t b = units.begin; b < units.end; ++b)
@@ -273,14 +273,14 @@ struct Backward : Walk<Cell, V> {
                     keep(point, 1, b, r);
                     point.dh.store(dh + (b * rows + r) * P);
                 }
-            crew.meet_at_step();
+            crew.meet();
         }
         multiply_panels<V>(dgate(Cell::h_first, 0, 0), rows * P, {Cell::h_count, p.H}, weights.back_h, outputs, {0, n},
                            dh, rows, !projects);
         if (p.reset)
             for (int64_t r = 0; r < n; ++r)
                 if (this->cut(s, ranks.begin + r)) clear(r, outputs, units);
-        crew.meet_at_step();
+        crew.meet();
     }
 
     Point<V> load_point(int64_t s, const Chunk& chunk, Record record, int64_t pair, int64_t b,

@@ -106,7 +106,7 @@ struct Forward : Walk<Cell, V> {
             if (y) Base::put(v, y.at(t, row_of[row]), block, p.R);
         };
         cell.gates(
-            cell.weights_h, before, rows, from, pairs, crew.own_panels(UB), {0, n},
+            cell.weights_h, before, rows, from, pairs, crew.own(UB), {0, n},
             [&](Point<V>& point, int64_t block, int64_t row) {
                 if constexpr (Cell::has_c) point.c = V::load(c + (block * rows + row) * P);
                 else point.h = V::load(before + (block * rows + row) * P);
@@ -123,8 +123,8 @@ struct Forward : Walk<Cell, V> {
                 else out(point.h, block, row);
             });
         if (Cell::second || projects) {
-            crew.meet_at_step();
-            Range own = crew.own_panels(Cell::second ? UB : RB);
+            crew.meet();
+            Range own = crew.own(Cell::second ? UB : RB);
             Real* product = Cell::second ? seconds : after;
             multiply_panels<V>(operand, rows * P, {1, p.H}, cell.weights_second, own, {0, n}, product, rows, false);
             if constexpr (Cell::second)
@@ -137,8 +137,8 @@ struct Forward : Walk<Cell, V> {
         }
         if (p.reset)
             for (int64_t r = 0; r < n; ++r)
-                if (this->cut(s + 1, ranks.begin + r)) clear(r, after, crew.own_panels(RB), crew.own_panels(UB));
-        crew.meet_at_step();
+                if (this->cut(s + 1, ranks.begin + r)) clear(r, after, crew.own(RB), crew.own(UB));
+        crew.meet();
     }
 };
 

@@ -49,50 +49,34 @@ struct Blocks {
     }
 };
 
-// How threads divide the work; no result depends on it.
-struct Sharing {
-    bool together;  // all threads at one block after the other; else each at blocks of its own
-    bool split;     // together, each with some of the units at every step
-};
-
+// Whether all threads take one block after the other together, each some of the units, rather than each blocks of its
+// own. No result depends on it: it pays where blocks are fewer than threads and the weights more than one core keeps
+// close, even at the price of a barrier a step.
 template <class Cell, class V>
-Sharing sharing(const Problem<typename V::real>& p, int threads) {
-    if (threads == 1) return {false, false};
-    // Weights beyond what one core keeps close are better read in parts, even at the price of a barrier a step.
+bool together(const Problem<typename V::real>& p, int threads) {
+    constexpr int64_t heavy = 256 << 10;
     const int64_t bytes = Cell::chains * p.H * p.R * static_cast<int64_t>(sizeof(typename V::real));
-    const int64_t count = Blocks(p.rows, p.B).count;
-    const bool units = panels(p.H, V::lanes) >= threads;
-    const bool together = count <= 1 || (units && count < threads && bytes > (512 << 10));
-    return {together, together && units && bytes > (48 << 10)};
+    return Blocks(p.rows, p.B).count < threads && panels(p.H, V::lanes) >= threads && bytes > heavy;
 }
 
 // The threads at one block: a team, or one that works alone.
 struct Crew {
     Team* team = nullptr;
-    bool split = false;
 
     Range own(int64_t count) const { return team ? share(count, team->rank(), team->size()) : Range{0, count}; }
-    // Panels of units that this thread steps: all by one thread where they are not split.
-    Range own_panels(int64_t count) const {
-        if (split) return own(count);
-        return team && team->rank() > 0 ? Range{0, 0} : Range{0, count};
-    }
     void meet() const {
         if (team) team->barrier();
-    }
-    void meet_at_step() const {
-        if (split) team->barrier();
     }
 };
 
 // Call f(block, crew, memory) for each block that falls to this thread, in memory of `size` that is the crew's.
 template <class Cell, class V, class F>
 void each_block(const Problem<typename V::real>& p, typename V::real* memory, int64_t size, Team& team, F f) {
-    const Sharing how = sharing<Cell, V>(p, team.size());
+    const bool all = together<Cell, V>(p, team.size());
     const Blocks blocks(p.rows, p.B);
     for (int64_t j = 0; j < blocks.count; ++j) {
-        if (how.together) {
-            f(j, Crew{&team, how.split}, memory);
+        if (all) {
+            f(j, Crew{&team}, memory);
             team.barrier();  // the next block has the same memory
         } else if (Blocks::owner(j, team.size()) == team.rank()) {
             f(j, Crew{}, memory + team.rank() * size);
@@ -105,7 +89,7 @@ template <class Cell, class V>
 int64_t crews_values(const Problem<typename V::real>& p, int threads, int64_t size) {
     int64_t most = 0;
     for (int n = 1; n <= threads; ++n) {  // a team may turn out smaller than asked for
-        int64_t values = sharing<Cell, V>(p, n).together ? size : size * n;
+        int64_t values = together<Cell, V>(p, n) ? size : size * n;
         most = values > most ? values : most;
     }
     return most;

@@ -20,8 +20,11 @@ struct Vec<float> {
 
     static Vec load(const float* p) { return {_mm512_loadu_ps(p)}; }
     static Vec load(const uint16_t* p) {  // bfloat16: the upper half of a float
-        __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
-        return {_mm512_castsi512_ps(_mm512_slli_epi32(wide, 16))};
+        const __m512i twice = _mm512_srli_epi16(_mm512_set_epi16(31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18,
+                                                                17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2,
+                                                                1, 0), 1);
+        __m512i half = _mm512_castsi256_si512(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+        return {_mm512_castsi512_ps(_mm512_maskz_permutexvar_epi16(0xaaaaaaaa, twice, half))};
     }
     static Vec load_first(const float* p, int n) { return {_mm512_maskz_loadu_ps(first(n), p)}; }
     static Vec all(float a) { return {_mm512_set1_ps(a)}; }
