@@ -72,11 +72,9 @@ struct Gates : Walk<Cell, V> {
                                       Range blocks, Range rows, Given given, Done done) const {
         multiply<V, Cell::chains>(
             h, h_rows * P, {1, p.R}, w, blocks, rows,
-            [&](auto& sums, int64_t block, int64_t row) {
-                each_sum(sums, [&](V& sum, int b, int r, int g) {
-                    if (g < Cell::joined)
-                        sum = V::load(from + (((block + b) * pairs + row + r) * Cell::inputs + g) * P);
-                    else sum = V::load(bias_h + (block + b) * P);
+            [&](auto& sums, int64_t block, int64_t) {
+                each_sum(sums, [&](V& sum, int b, int, int g) {
+                    sum = g < Cell::joined ? V::all(0) : V::load(bias_h + (block + b) * P);
                 });
             },
             [&](auto& sums, int64_t block, int64_t row) {
@@ -88,10 +86,11 @@ struct Gates : Walk<Cell, V> {
 #pragma GCC unroll 1
                     for (int r = 0; r < tile_rows; ++r) {
                         Point<V> point;
-                        for (int g = 0; g < Cell::chains; ++g) point.gate[g] = sums[b][r][g];
+                        const Real* over_x = from + ((block + b) * pairs + row + r) * Cell::inputs * P;
+                        for (int g = 0; g < Cell::chains; ++g)
+                            point.gate[g] = g < Cell::joined ? V::load(over_x + g * P) + sums[b][r][g] : sums[b][r][g];
                         if constexpr (Cell::chains > Cell::joined)
-                            point.input = V::load(
-                                from + (((block + b) * pairs + row + r) * Cell::inputs + Cell::joined) * P);
+                            point.input = V::load(over_x + Cell::joined * P);
                         if constexpr (Cell::peepholes)
                             for (int k = 0; k < 3; ++k)
                                 point.peephole[k] = V::load(peepholes + ((block + b) * 3 + k) * P);

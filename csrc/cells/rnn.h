@@ -10,7 +10,7 @@ template <bool Relu>
 struct Rnn {
     static constexpr int inputs = 1;        // gates with a sum over x
     static constexpr int chains = 1;        // gates with a sum over h
-    static constexpr int joined = 1;        // of these, how many go on from the sum over x
+    static constexpr int joined = 1;        // of these, how many are added to the sum over x
     static constexpr int saved = 1;         // h'
     static constexpr int dgates = 1;        // blocks of gradients that the backward pass makes
     static constexpr int x_first = 0;       // the first that x's weights take part in; `inputs` of them do
