@@ -41,7 +41,15 @@ class Requesting(Protocol):
 
 def transformed() -> bool:
     """Whether a torch.func transform, or forward-mode differentiation, is at work right now."""
-    return torch._C._functorch.maybe_current_level() is not None or forward_ad._current_level >= 0
+    return _in_transform() or forward_ad._current_level >= 0
+
+
+def _in_transform() -> bool:
+    return torch._C._functorch.maybe_current_level() is not None
+
+
+# What torch.compiler.assume_constant_result does, which would load Dynamo; it watches over transforms itself.
+_in_transform._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 class Engine(Protocol):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable
-from functools import cache
 from operator import is_not
 from typing import Any, cast
 
@@ -86,7 +85,10 @@ class Recurrent(torch.nn.RNNBase):
             state = hx
         weights = self._current_weights()
         if isinstance(input, PackedSequence):
-            return self._forward_packed(input, state, lengths, reset, weights)
+            run = Recurrent._forward_packed
+            if torch.compiler.is_dynamo_compiling() or get_eval_frame_callback() is not None:
+                run = _uncompiled(run)  # it cannot pad
+            return run(self, input, state, lengths, reset, weights)
         self._check_dims(input, state)
 
         batch_first = self.batch_first
@@ -245,11 +247,16 @@ class Recurrent(torch.nn.RNNBase):
             raise RuntimeError(f"{which}, hx and cx should also be {input.dim()}-D but got ({got}) tensors")
 
 
-@cache
-def _uncompiled(run: Callable[..., tuple[Tensor, State]]) -> Callable[..., tuple[Tensor, State]]:
-    """An engine's `run` with torch.compile kept out of it, as it stays out of torch.nn's layers."""
-    disable: Any = torch.compiler.disable
-    return cast("Callable[..., tuple[Tensor, State]]", disable(run))
+# What was made so far.
+_outside: dict[Callable[..., Any], Callable[..., Any]] = {}
+
+
+def _uncompiled(run: Callable[..., Any]) -> Callable[..., Any]:
+    """The same with torch.compile kept out of it, as it stays out of torch.nn's layers."""
+    if run not in _outside:
+        disable: Any = torch.compiler.disable
+        _outside[run] = disable(run)
+    return _outside[run]
 
 
 def _runs_as_operators(module: object) -> bool:
