@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -105,7 +106,8 @@ def test_from_a_file_to_answers(command: Command, numbers: Path, tmp_path: Path)
 
 def test_explain_names_engines(command: Command) -> None:
     told = command("explain")
-    assert "GRU: GRU(64, 128)\n  runs on " in told
+    assert re.match(r"cpu runs on \w+ instructions \(this machine has .*portable\), \d+ threads?\n", told)
+    assert "GRU: GRU(64, 128)\n  runs on cpu\n" in told
 
 
 def test_mistakes_are_one_sentence(command: Command, numbers: Path, tmp_path: Path) -> None:

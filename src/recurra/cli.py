@@ -207,9 +207,12 @@ def explain(
     ] = None,
     /,
 ) -> None:
-    """Which engine runs which layer on this machine, and why the others do not."""
+    """What the engines run on here, which one runs which layer, and why the others do not."""
     import torch  # noqa: PLC0415
 
+    from recurra.engines import cpu  # noqa: PLC0415
+
+    print(cpu.described())
     layers = {kind: getattr(recurra.nn, kind)(64, 128) for kind in ("RNN", "GRU", "LSTM")}
     print(recurra.explain(recurra.load(bundle).model if bundle else torch.nn.ModuleDict(layers)))
 

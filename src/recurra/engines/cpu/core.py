@@ -8,6 +8,8 @@ import warnings
 from importlib import import_module
 from typing import Any
 
+import torch
+
 from recurra.errors import EngineError
 
 core: Any  # the module recurra._core; ask `unusable` before using it
@@ -54,11 +56,12 @@ def _asked() -> str | None:
 
 
 def described() -> str:
-    """The core in words: its instructions and threads."""
-    import torch  # noqa: PLC0415
-
+    """What the engine runs on, in words."""
     reason = unusable()
     if reason is not None:
-        return reason
-    built = ", ".join(core.available())
-    return f"instructions {core.instructions()} (of {built}), threads {torch.get_num_threads()}"
+        return f"cpu cannot run: {reason}"
+    threads = torch.get_num_threads()
+    return (
+        f"cpu runs on {core.instructions()} instructions (this machine has {', '.join(core.available())}), "
+        f"{threads} thread{'' if threads == 1 else 's'}"
+    )
