@@ -73,17 +73,17 @@ class Layer(torch.autograd.Function):
         *results, saved = saving(x, h, c, weights, lengths, reset, kind, both_ways, *room)
         ctx.set_materialize_grads(False)
         ctx.options = (kind, both_ways, room)
-        memory = room[2]
+        y = None if room[2] == "checkpointed" else results[0]
         # torch.nn lets y be changed in place. So it is kept beside what autograd watches over, and computed
-        # anew if `backward` finds it changed.
-        ctx.y = None if memory == "checkpointed" else results[0].detach()
-        ctx.version = None if ctx.y is None else ctx.y._version
-        ctx.save_for_backward(x, h, c, lengths, reset, saved, *weights)
+        # anew if `backward` finds it changed. Hooks on saved tensors, though, are to have it.
+        hooked = _C._autograd._top_saved_tensors_default_hooks(True) is not None
+        ctx.beside = None if hooked or y is None else (y.detach(), y._version)
+        ctx.save_for_backward(x, h, c, lengths, reset, saved, y if hooked else None, *weights)
         return tuple(results)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
-        x, h, c, lengths, reset, saved, *weights = ctx.saved_tensors
+        x, h, c, lengths, reset, saved, y, *weights = ctx.saved_tensors
         kind, both_ways, room = ctx.options
         given = Given(x, h, c, weights, lengths, reset, kind, both_ways)
         of_x, of_h, of_c, _, *of_weights = ctx.needs_input_grad
@@ -91,12 +91,12 @@ class Layer(torch.autograd.Function):
         if torch.is_grad_enabled() or transformed() or any(map(_batched, grads)):
             found = _through_equations(given, wanted, grads)
         else:
-            y = ctx.y
-            if y is not None and y._version != ctx.version:
-                y = ops.OPS.layer.default(*given, *room)[0]
+            if ctx.beside is not None:
+                y, version = ctx.beside
+                if y._version != version:
+                    y = ops.OPS.layer.default(*given, *room)[0]
             dy, dh, dc = (*grads, None)[:3]
-            memory = room[2]
-            some = iter(ops.OPS.layer_backward.default(*given, memory, y, saved, dy, dh, dc, wanted))
+            some = iter(ops.OPS.layer_backward.default(*given, room[2], y, saved, dy, dh, dc, wanted))
             found = [next(some) if is_wanted else None for is_wanted in wanted]
         return (*found[:3], None, *found[3:])
 
