@@ -229,10 +229,13 @@ def test_what_is_left_alone_and_what_is_said_of_it() -> None:
 def test_explain_before_and_after(model: Model) -> None:
     before, after = recurra.explain(model), recurra.explain(recurra.accelerate(model))
     assert [one.name for one in before.modules] == ["encoder", "middle", "inner.0", "step"]
-    assert {one.why for one in before.modules} == {
+    assert {one.why for one in before.modules[:-1]} == {
         "PyTorch runs it: recurra.accelerate(model) makes it run on cpu"
     }
-    assert {one.engine for one in after.modules} == {"cpu"}
+    assert before.modules[-1].why == (
+        "PyTorch runs it, and would after recurra.accelerate(model): it runs on torch_native"
+    )
+    assert [one.engine for one in after.modules] == ["cpu", "cpu", "cpu", "torch_native"]
     assert str(after).startswith("encoder: LSTM(3, 4, num_layers=2, batch_first=True, bidirectional=True)\n")
 
 

@@ -21,17 +21,21 @@ def chosen(layer: Any) -> str:
 
 
 def test_the_core_runs_what_it_can_then_pytorch_then_the_reference() -> None:
-    for layer in (
-        nn.GRU(2, 3),
-        nn.GRU(2, 3, reset_after=False),
-        nn.LSTM(2, 3, peephole=True),
-        nn.GRUCell(2, 3),
-    ):
+    for layer in (nn.GRU(2, 3), nn.GRU(2, 3, reset_after=False), nn.LSTM(2, 3, peephole=True)):
         assert chosen(layer) == "cpu"
         assert chosen(layer.double()) == "cpu"
     for dtype, device in ((torch.bfloat16, "cpu"), (torch.float32, "meta")):
         assert chosen(nn.GRU(2, 3, dtype=dtype, device=device)) == "torch_native"
         assert chosen(nn.GRU(2, 3, reset_after=False, dtype=dtype, device=device)) == "reference"
+
+
+def test_for_single_steps_pytorch_comes_before_the_core() -> None:
+    for kind in (nn.RNNCell, nn.GRUCell, nn.LSTMCell):
+        assert chosen(kind(2, 3)) == "torch_native"
+        with recurra.use_engine("cpu"):
+            assert chosen(kind(2, 3)) == "cpu"
+    (found,) = recurra.explain(nn.GRUCell(2, 3)).modules
+    assert found.others["cpu"] == "could, but torch_native comes first"
 
 
 def test_why_the_core_does_not_run() -> None:
@@ -66,7 +70,7 @@ def test_transforms_run_on_the_reference() -> None:
 def test_the_choice_cannot_see_batch_length_or_threads() -> None:
     assert set(Request._fields) == {
         "cell", "input_size", "hidden_size", "num_layers", "bidirectional", "bias", "proj_size",
-        "dtype", "device", "transformed",
+        "dtype", "device", "one_step", "transformed",
     }  # fmt: skip
 
 

@@ -16,6 +16,12 @@ ENGINES: tuple[Engine, ...] = (
     torch_native,
     reference,
 )
+# For single steps: the core would lay out the weights anew at each, which takes longer than the step.
+FOR_ONE_STEP: tuple[Engine, ...] = (
+    torch_native,
+    cpu,
+    reference,
+)
 
 
 class use_engine:
@@ -41,7 +47,7 @@ class use_engine:
 
 
 def choose(request: Request) -> Engine:
-    """The engine that runs the request: the forced one, or the first in ENGINES that can."""
+    """The engine that runs the request: the forced one, or the first that can."""
     if use_engine.forced is not None:
         engine = _named(use_engine.forced)
         reason = engine.why_not(request)
@@ -52,7 +58,8 @@ def choose(request: Request) -> Engine:
             )
         return engine
     # The last engine, the reference, runs everything.
-    return next(engine for engine in ENGINES if engine.why_not(request) is None)
+    engines = FOR_ONE_STEP if request.one_step else ENGINES
+    return next(engine for engine in engines if engine.why_not(request) is None)
 
 
 def _named(name: str) -> Engine:

@@ -28,6 +28,7 @@ class Request(NamedTuple):
     proj_size: int
     dtype: torch.dtype
     device: torch.device
+    one_step: bool  # a module of single steps: what is laid out for many steps does not pay
     transformed: bool  # inside torch.func or forward-mode differentiation: every operation must allow them
 
 

@@ -53,6 +53,7 @@ class Recurrent(torch.nn.RNNBase):
             self.proj_size,
             weight.dtype,
             weight.device,
+            False,
             transformed(),
         )
 

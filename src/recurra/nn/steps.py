@@ -34,6 +34,7 @@ class Step(RNNCellBase):
             proj_size=0,
             dtype=weight.dtype,
             device=weight.device,
+            one_step=True,
             transformed=transformed(),
         )
 

@@ -96,7 +96,9 @@ class Layer(torch.autograd.Function):
                 if y._version != version:
                     y = ops.OPS.layer.default(*given, *room)[0]
             dy, dh, dc = (*grads, None)[:3]
-            some = iter(ops.OPS.layer_backward.default(*given, room[2], y, saved, dy, dh, dc, wanted))
+            tensors = [t for t in (x, h, c, y, saved, dy, dh, dc, lengths, reset, *weights) if t is not None]
+            backward = ops.OPS.layer_backward.default if watched(tensors) else ops.layer_backward
+            some = iter(backward(*given, room[2], y, saved, dy, dh, dc, wanted))
             found = [next(some) if is_wanted else None for is_wanted in wanted]
         return (*found[:3], None, *found[3:])
 
@@ -157,6 +159,7 @@ def _by_reference(given: Given) -> list[Tensor]:
         proj_size=outputs if outputs != units else 0,
         dtype=x.dtype,
         device=x.device,
+        one_step=False,
         transformed=transformed(),
     )
     zeros = [x.new_zeros(directions, x.shape[1], size) for size in (outputs, units)]
