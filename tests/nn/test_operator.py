@@ -280,6 +280,55 @@ def test_a_trace() -> None:
     assert traced(other)[0].requires_grad
 
 
+def test_who_watches_sees_the_operator() -> None:
+    layer, x = nn.GRU(3, 4), torch.randn(5, 2, 3)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        layer(x)[0].sum().backward()
+    names = {event.key for event in profile.key_averages()}
+    assert {"recurra::layer", "recurra::layer_saving", "recurra::layer_backward"} <= names
+
+    seen: list[str] = []
+
+    class Watch(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, func: Any, _: Any, args: Any = (), kwargs: Any = None) -> Any:
+            seen.append(str(func))
+            return func(*args, **(kwargs or {}))
+
+    with Watch():
+        layer(x)
+    assert "recurra.layer.default" in seen
+
+
+def test_another_default_device_changes_nothing() -> None:
+    layer, x = nn.LSTM(3, 4, 2), torch.randn(5, 2, 3)
+    expected = layer(x)[0]
+    with torch.device("meta"):
+        assert layer(x)[0].equal(expected)
+
+
+def test_inside_an_operator_no_graph_is_built() -> None:
+    layer = nn.GRU(3, 4)
+
+    @torch.library.custom_op("recurra_tests::run", mutates_args=())
+    def run(x: Tensor) -> Tensor:
+        assert torch.is_grad_enabled()
+        y: Tensor = layer(x)[0]
+        assert not y.requires_grad
+        return y
+
+    x = torch.randn(5, 2, 3)
+    assert run(x).equal(layer(x)[0])
+
+
+def test_fake_tensors_go_through(assert_close: Any) -> None:
+    with torch._subclasses.FakeTensorMode(allow_non_fake_inputs=True):
+        layer = nn.LSTM(3, 4, 2, bidirectional=True, batch_first=True)
+        y, (h, c) = layer(torch.empty(2, 5, 3))
+        y.sum().backward()
+    assert (y.shape, h.shape, c.shape) == ((2, 5, 8), (4, 2, 4), (4, 2, 4))
+    assert layer.weight_hh_l1.grad.shape == (16, 4)
+
+
 MISTAKES: list[tuple[str, Any, Any, str]] = [
     (
         "state",

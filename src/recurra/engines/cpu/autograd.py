@@ -27,7 +27,10 @@ def watched(tensors: Sequence[Tensor]) -> bool:
         or _C._len_torch_function_stack() > 0
         or _C._get_tracing_state() is not None
         or _C._autograd._profiler_enabled()
-        or (torch.is_grad_enabled() and _C._dispatch_tls_is_dispatch_key_excluded(_C.DispatchKey.AutogradCPU))
+        or (
+            torch.is_grad_enabled()
+            and _C._dispatch_tls_is_dispatch_key_excluded(_C.DispatchKey.AutogradFunctionality)
+        )
         or not PLAIN.issuperset([_C._dispatch_keys(tensor).raw_repr() for tensor in tensors])
     )
 
@@ -100,6 +103,8 @@ class Layer(torch.autograd.Function):
             backward = ops.OPS.layer_backward.default if watched(tensors) else ops.layer_backward
             some = iter(backward(*given, room[2], y, saved, dy, dh, dc, wanted))
             found = [next(some) if is_wanted else None for is_wanted in wanted]
+        if not _C._autograd._get_current_graph_task_keep_graph():
+            ctx.beside = None  # as autograd frees what it watches over
         return (*found[:3], None, *found[3:])
 
 
@@ -155,7 +160,7 @@ def _by_reference(given: Given) -> list[Tensor]:
         hidden_size=units,
         num_layers=1,
         bidirectional=both_ways,
-        bias=parts > 3,
+        bias=2 in places,
         proj_size=outputs if outputs != units else 0,
         dtype=x.dtype,
         device=x.device,

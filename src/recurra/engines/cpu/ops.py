@@ -126,7 +126,9 @@ def _outputs(given: Given, layout: Layout, rows_first: bool) -> list[Tensor]:
     steps, rows, _ = x.shape
     directions = len(layout.arranged)
     width = directions * layout.outputs
-    y = x.new_empty(rows, steps, width).transpose(0, 1) if rows_first else x.new_empty(steps, rows, width)
+    # By strides, since autograd lets nobody change a view that was made in here.
+    strides = (width, steps * width, 1) if rows_first else (rows * width, width, 1)
+    y = x.new_empty_strided((steps, rows, width), strides)
     results = [y, x.new_empty(directions, rows, layout.outputs)]
     if given.kind in LSTMS:
         results.append(x.new_empty(directions, rows, layout.units))
@@ -136,7 +138,12 @@ def _outputs(given: Given, layout: Layout, rows_first: bool) -> list[Tensor]:
 def _gradients(given: Given, wanted: Sequence[bool]) -> list[Tensor | None]:
     """Room for the gradients of x, h, c and each weight that are wanted."""
     contiguous = torch.contiguous_format
-    room: list[Tensor | None] = [torch.empty_like(innermost(given.x)) if wanted[0] else None]
+    dx = None
+    if wanted[0]:
+        dx = torch.empty_like(innermost(given.x))
+        if dx.stride(2) != 1:  # of an input that overlaps itself
+            dx = torch.empty_like(given.x, memory_format=contiguous)
+    room: list[Tensor | None] = [dx]
     for tensor, is_wanted in zip((given.h, given.c, *given.weights), wanted[1:], strict=True):
         given_room = None
         if is_wanted and tensor is not None:
