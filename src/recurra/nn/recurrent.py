@@ -102,6 +102,8 @@ class Recurrent(torch.nn.RNNBase):
             if not batched:
                 state = self._bare(s.unsqueeze(1) for s in self._tuple(state))
             self.check_forward_args(x, state, None)
+            if isinstance(state, Tensor) and len(self.cell.states) > 1:
+                raise TypeError("Expected the state to be a tuple of h and c, got one tensor. Give both.")
 
         rows, steps = x.size(batch), x.size(1 - batch)
         x = x.transpose(0, 1) if batch_first else x
@@ -239,7 +241,10 @@ class Recurrent(torch.nn.RNNBase):
             tensor = " tensor" if self.mode.startswith("RNN") else ""
             kind = self.mode.partition("_")[0]
             raise ValueError(f"{kind}: Expected input to be 2D or 3D, got {input.dim()}D{tensor} instead")
-        dims = [] if state is None else [s.dim() for s in self._tuple(state)]
+        dims = []
+        if state is not None:
+            many = len(self.cell.states)
+            dims = [(state[k] if many > 1 else state).dim() for k in range(many)]
         if any(d != input.dim() for d in dims):
             which = f"For {'batched' if input.dim() == 3 else 'unbatched'} {input.dim()}-D input"
             if len(dims) == 1:

@@ -12,6 +12,8 @@ from recurra import cells
 from recurra.cells import Cell, State, Weights
 from recurra.engines import Request, choose, transformed
 
+WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
 
 class Step(RNNCellBase):
     """A cell of torch.nn whose step is run by an engine of Recurra's."""
@@ -23,19 +25,21 @@ class Step(RNNCellBase):
 
     def request(self) -> Request:
         """All that the choice of this cell's engine looks at."""
-        weight = self.weight_ih
+        return self._request(self.weight_ih)
+
+    def _request(self, weight: Tensor) -> Request:
         return Request(
-            cell=self.cell,
-            input_size=self.input_size,
-            hidden_size=self.hidden_size,
-            num_layers=1,
-            bidirectional=False,
-            bias=self.bias,
-            proj_size=0,
-            dtype=weight.dtype,
-            device=weight.device,
-            one_step=True,
-            transformed=transformed(),
+            self.cell,
+            self.input_size,
+            self.hidden_size,
+            1,
+            False,
+            self.bias,
+            0,
+            weight.dtype,
+            weight.device,
+            True,
+            transformed(),
         )
 
     def forward(self, input: Tensor, state: Any = None, *, hx: Any = None) -> Any:
@@ -50,16 +54,17 @@ class Step(RNNCellBase):
         single = len(self.cell.states) == 1
         given: State | None = state if state is None else (state,) if single else tuple(state)
         self._check_dims(input, given)
-        x = input if input.dim() == 2 else input.unsqueeze(0)
-        if given is not None and input.dim() == 1:
-            given = tuple(s.unsqueeze(0) for s in given)
+        batched = input.dim() == 2
+        x = input if batched else input.unsqueeze(0)
+        if given is not None and not batched:
+            given = tuple([s.unsqueeze(0) for s in given])
         self._check_sizes(x, given)
 
-        request = self.request()
-        new = choose(request).step(
-            request, x, given, Weights(self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
-        )
-        new = new if input.dim() == 2 else tuple(s.squeeze(0) for s in new)
+        own = self._parameters  # their own way by name takes longer
+        weights: Any = [own[name] if name in own else getattr(self, name) for name in WEIGHTS]
+        request = self._request(weights[0])
+        new = choose(request).step(request, x, given, Weights(*weights))
+        new = new if batched else tuple([s.squeeze(0) for s in new])
         return new[0] if single else new
 
     def _check_dims(self, input: Tensor, state: State | None) -> None:
