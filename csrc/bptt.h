@@ -140,6 +140,7 @@ struct Backward : Walk<Cell, V> {
         : Base(cell.p), cell(cell), weights(weights), total(weights.of(block)),
           ranks(Blocks(p.rows, p.B).at(block)), rows(ranks.end - ranks.begin), crew(crew) {
         for (Chunk& chunk : chunks) {
+            if (&chunk != chunks && !crew.all) break;
             chunk.dgates = arena.take(Cell::dgates * UB * pairs * P);
             chunk.x = arena.take(weights.wants_x || again ? IB * pairs * P : 0);
             chunk.h = arena.take(RB * pairs * P);
@@ -167,8 +168,8 @@ struct Backward : Walk<Cell, V> {
     }
     void load_gradients() const {
         each_row([&](int64_t r, int64_t row) {
-            Base::spread(p.dh_n ? p.dh_n + row * p.R : nullptr, p.R, dh, rows, r);
-            if constexpr (Cell::has_c) Base::spread(p.dc_n ? p.dc_n + row * p.H : nullptr, p.H, dc, rows, r);
+            Base::spread(Base::row_of(p.dh_n, row, p.R), p.R, dh, rows, r);
+            if constexpr (Cell::has_c) Base::spread(Base::row_of(p.dc_n, row, p.H), p.H, dc, rows, r);
         });
     }
     void store_gradients() const {
@@ -197,7 +198,7 @@ struct Backward : Walk<Cell, V> {
         each_pair(run, to, [&](int64_t s, int64_t r, int64_t pair) {
             int64_t row = p.rows.row[ranks.begin + r];
             bool starts = s == begin || ranks.begin + r >= this->active(s - 1);
-            const Real* h = starts ? h0 + row * p.R : y.at(this->time(s - 1), row);
+            const Real* h = starts ? Base::row_of(h0, row, p.R) : y.at(this->time(s - 1), row);
             Base::spread(this->cut(s, ranks.begin + r) ? nullptr : h, p.R, chunk.h, pairs, pair);
             if (weights.wants_x || again) Base::spread(p.x.at(this->time(s), row), p.I, chunk.x, pairs, pair);
         });
@@ -378,7 +379,7 @@ struct Backward : Walk<Cell, V> {
             for (from = to - 1; from > begin && count + running(from - 1) <= pairs; --from) count += running(from - 1);
             if (count == 0) continue;
             const bool fresh = turn == 0;
-            const Chunk& chunk = chunks[crew.team ? turn % 2 : 0];
+            const Chunk& chunk = chunks[crew.all ? turn % 2 : 0];
             ++turn;
             const Range share = crew.own(count);
             spread_inputs(chunk, begin, to, share, h0, y);
@@ -451,9 +452,9 @@ struct Pass {
 };
 
 template <class Cell, class V>
-int64_t pass_values(const Gates<Cell, V>& gates, const WeightGradients<Cell, V>& weights) {
+int64_t pass_values(const Gates<Cell, V>& gates, const WeightGradients<Cell, V>& weights, bool all) {
     Arena<typename V::real> counting(nullptr);
-    Pass<Cell, V> pass(gates, weights, counting, 0, Crew{});
+    Pass<Cell, V> pass(gates, weights, counting, 0, Crew{nullptr, all});
     return counting.used();
 }
 
@@ -467,7 +468,7 @@ void backward(const Problem<typename V::real>& p, typename V::real* scratch, Tea
     gates.pack(team.rank(), team.size());
     weights.pack(team.rank(), team.size());
     team.barrier();
-    each_block<Cell, V>(p, scratch + shared.used(), pass_values(gates, weights), team,
+    each_block<Cell, V>(p, scratch + shared.used(), pass_values(gates, weights, false), team,
                         [&](int64_t block, Crew crew, Real* memory) {
                             Arena<Real> arena(memory);
                             Pass<Cell, V>(gates, weights, arena, block, crew).run(segment_y);
@@ -483,7 +484,8 @@ int64_t backward_scratch(const Problem<typename V::real>& p, int threads) {
     const Gates<Cell, V> gates(p, shared);
     const WeightGradients<Cell, V> weights(p, shared);
     shared.take(p.memory == Memory::checkpointed ? segment_steps(p) * p.B * p.R : 0);
-    return shared.used() + crews_values<Cell, V>(p, threads, pass_values(gates, weights));
+    return shared.used() + crews_values<Cell, V>(p, threads, pass_values(gates, weights, false),
+                                                 pass_values(gates, weights, true));
 }
 
 }  // namespace recurra::RECURRA_ISA

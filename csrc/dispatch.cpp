@@ -151,6 +151,7 @@ void forward(Cell cell, Problem<Real> problem, const int64_t* lengths, int threa
   const Order order(lengths, problem.T, problem.B);
   problem.rows = order.rows();
   const Kernel<Real>& kernel = kernel_of<Real>(cell);
+  threads = kernel.useful_threads(problem, threads);
   const Scratch<Real> scratch(kernel.forward_scratch(problem, threads));
   parallel(threads, [&](Team& team) { kernel.forward(problem, scratch.data(), team); });
 }
@@ -160,6 +161,7 @@ void backward(Cell cell, Problem<Real> problem, const int64_t* lengths, int thre
   const Order order(lengths, problem.T, problem.B);
   problem.rows = order.rows();
   const Kernel<Real>& kernel = kernel_of<Real>(cell);
+  threads = kernel.useful_threads(problem, threads);
   const Scratch<Real> scratch(kernel.backward_scratch(problem, threads));
   parallel(threads, [&](Team& team) { kernel.backward(problem, scratch.data(), team); });
 }

@@ -12,11 +12,6 @@ namespace recurra::RECURRA_ISA {
 
 inline int64_t panels(int64_t size, int64_t lanes) { return (size + lanes - 1) / lanes; }
 
-// Values in the last of a matrix's panels.
-inline int last_panel(int64_t size, int64_t lanes) {
-    return static_cast<int>(size - (panels(size, lanes) - 1) * lanes);
-}
-
 // What a product runs along: `groups` times `size` values, each group in panels of its own.
 struct Depth {
     int64_t groups, size;

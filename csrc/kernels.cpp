@@ -16,7 +16,7 @@ namespace {
 template <class C, class Real>
 constexpr Kernel<Real> kernel() {
     using V = Vec<Real>;
-    return {saved_values<C, V>, forward_scratch<C, V>, backward_scratch<C, V>, forward<C, V>, backward<C, V>,
+    return {useful_threads<C, V>, saved_values<C, V>, forward_scratch<C, V>, backward_scratch<C, V>, forward<C, V>, backward<C, V>,
             single<C, V>,         multiply_adds<V>};
 }
 

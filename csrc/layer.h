@@ -30,7 +30,8 @@ struct Rows {
 
 enum Weight { w_ih, w_hh, b_ih, b_hh, w_hr, peephole, n_weights };
 
-// T steps, B rows, I inputs, H units, R outputs (H, or the projection's size), G gates. Absent arrays are null.
+// T steps, B rows, I inputs, H units, R outputs (H, or the projection's size), G gates. Absent arrays are null;
+// absent states and gradients are zeros.
 template <class Real>
 struct Problem {
     int64_t T, B, I, H, R;
@@ -71,6 +72,7 @@ struct Stepper {
 // One kind of cell, in one precision, on one instruction set. Sizes are in values.
 template <class Real>
 struct Kernel {
+    int (*useful_threads)(const Problem<Real>&, int asked);
     int64_t (*saved)(const Problem<Real>&, Memory, int64_t pairs);
     int64_t (*forward_scratch)(const Problem<Real>&, int threads);
     int64_t (*backward_scratch)(const Problem<Real>&, int threads);

@@ -21,14 +21,14 @@ struct Forward : Walk<Cell, V> {
     const int64_t rows;  // and how many they are
     const Crew crew;
     const int64_t pairs = this->chunk_pairs(rows);
-    Real *h[2], *c, *x, *pre[2], *operand, *seconds, *kept;
+    Real *h[2], *c, *x, *pre, *operand, *seconds, *kept;
 
     Forward(const Gates<Cell, V>& cell, Arena<Real>& arena, Range ranks, Crew crew)
         : Base(cell.p), cell(cell), ranks(ranks), rows(ranks.end - ranks.begin), crew(crew) {
         for (Real*& state : h) state = arena.take(RB * rows * P);
         c = arena.take(Cell::has_c ? UB * rows * P : 0);
         x = arena.take(IB * pairs * P);
-        for (Real*& sums : pre) sums = arena.take(UB * pairs * Cell::inputs * P);
+        pre = arena.take(UB * pairs * Cell::inputs * P);
         operand = arena.take(projects || Cell::second ? UB * rows * P : 0);
         seconds = arena.take(Cell::second ? UB * rows * P : 0);
         kept = arena.take(Cell::second ? UB * rows * Cell::saved * P : 0);
@@ -43,8 +43,8 @@ struct Forward : Walk<Cell, V> {
         Range some = crew.own(rows);
         for (int64_t r = some.begin; r < some.end; ++r) {
             int64_t row = p.rows.row[ranks.begin + r];
-            for (Real* state : h) Base::spread(h0 + row * p.R, p.R, state, rows, r);
-            if constexpr (Cell::has_c) Base::spread(c0 + row * p.H, p.H, c, rows, r);
+            for (Real* state : h) Base::spread(Base::row_of(h0, row, p.R), p.R, state, rows, r);
+            if constexpr (Cell::has_c) Base::spread(Base::row_of(c0, row, p.H), p.H, c, rows, r);
             if (this->cut(s, ranks.begin + r)) clear(r, h[0], {0, RB}, {0, UB});
         }
         crew.meet();
@@ -71,18 +71,16 @@ struct Forward : Walk<Cell, V> {
     // of all, carried(s) of c alone; all but the functions may be null.
     template <class RecordOf, class CarriedOf>
     void run(int64_t begin, int64_t end, Sequence<Real> y, RecordOf record, CarriedOf carried) const {
-        int64_t turn = 0;
         for (int64_t from = begin, to; from < end; from = to) {
             int64_t count = running(from);
             for (to = from + 1; to < end && count + running(to) <= pairs; ++to) count += running(to);
             if (count == 0) continue;
-            Real* sums = pre[turn++ % 2];  // by turns: others may still step through the last chunk
             Range run = crew.own(count);
             spread_x(from, run);
-            if (run.begin < run.end) cell.inputs(cell.weights_x, x, pairs, run, sums);
+            if (run.begin < run.end) cell.inputs(cell.weights_x, x, pairs, run, pre);
             crew.meet();
             for (int64_t s = from, pair = 0; s < to; pair += running(s), ++s)
-                step(s, (s - begin) % 2, sums + pair * Cell::inputs * P, record(s), carried(s), y);
+                step(s, (s - begin) % 2, pre + pair * Cell::inputs * P, record(s), carried(s), y);
         }
         crew.meet();
     }
@@ -99,6 +97,7 @@ struct Forward : Walk<Cell, V> {
         const Real* before = h[old];
         Real* after = h[1 - old];
         const int64_t n = running(s), t = this->time(s);
+        if (n == 0) return;
         const int64_t* row_of = p.rows.row + ranks.begin;
         if (Cell::second && !record) record = {kept, rows};
         auto out = [&](V v, int64_t block, int64_t row) {
@@ -229,7 +228,8 @@ template <class Cell, class V>
 int64_t forward_scratch(const Problem<typename V::real>& p, int threads) {
     Arena<typename V::real> shared(nullptr);
     const Gates<Cell, V> gates(p, shared);
-    return shared.used() + crews_values<Cell, V>(p, threads, block_values(gates));
+    const int64_t block = block_values(gates);
+    return shared.used() + crews_values<Cell, V>(p, threads, block, block);
 }
 
 }  // namespace recurra::RECURRA_ISA

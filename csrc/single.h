@@ -48,7 +48,7 @@ struct Single {
     }
 
     void step() const {
-        Real *before = layer.h[0], *after = layer.h[1], *sums = layer.pre[0];
+        Real *before = layer.h[0], *after = layer.h[1], *sums = layer.pre;
         typename Forward<Cell, V>::Record record{};
         if constexpr (Cell::second) record = {layer.kept, 1};
         auto out = [&](V v, int64_t block) { v.store(after + block * P); };

@@ -59,9 +59,19 @@ bool together(const Problem<typename V::real>& p, int threads) {
     return Blocks(p.rows, p.B).count < threads && panels(p.H, V::lanes) >= threads && bytes > heavy;
 }
 
+// Threads that have something to do: as many as there are blocks, and one where waking another takes longer.
+template <class Cell, class V>
+int useful_threads(const Problem<typename V::real>& p, int asked) {
+    constexpr int64_t worth_waking = 1 << 19;  // multiply-adds, some ten microseconds
+    if (p.rows.offset[p.rows.steps] * (p.I + p.R) * p.H * Cell::chains < worth_waking) return 1;
+    const int64_t blocks = Blocks(p.rows, p.B).count;
+    return together<Cell, V>(p, asked) || blocks >= asked ? asked : blocks > 1 ? static_cast<int>(blocks) : 1;
+}
+
 // The threads at one block: a team, or one that works alone.
 struct Crew {
     Team* team = nullptr;
+    bool all = team != nullptr;
 
     Range own(int64_t count) const { return team ? share(count, team->rank(), team->size()) : Range{0, count}; }
     void meet() const {
@@ -84,12 +94,12 @@ void each_block(const Problem<typename V::real>& p, typename V::real* memory, in
     }
 }
 
-// Values that all crews need, where each needs `size`.
+// Values that all crews need, where a thread alone needs `one`, and all of them at one block `all`.
 template <class Cell, class V>
-int64_t crews_values(const Problem<typename V::real>& p, int threads, int64_t size) {
+int64_t crews_values(const Problem<typename V::real>& p, int threads, int64_t one, int64_t all) {
     int64_t most = 0;
     for (int n = 1; n <= threads; ++n) {  // a team may turn out smaller than asked for
-        int64_t values = together<Cell, V>(p, n) ? size : size * n;
+        int64_t values = together<Cell, V>(p, n) ? all : one * n;
         most = values > most ? values : most;
     }
     return most;
@@ -133,6 +143,10 @@ struct Walk {
 
     // ---- rows and panels ----
 
+    // A row of a matrix of `size` columns, or null for an absent one, which stands for zeros.
+    static const Real* row_of(const Real* matrix, int64_t row, int64_t size) {
+        return matrix ? matrix + row * size : nullptr;
+    }
     // A row's values into panels of `rows` rows, at row `to`; zeros for a null row.
     static void spread(const Real* row, int64_t size, Real* panel, int64_t rows, int64_t to) {
         for (int64_t q = 0, n = panels(size, P); q < n; ++q)
