@@ -11,7 +11,7 @@ from torch.nn.functional import dropout as drop
 from torch.nn.functional import linear
 
 from recurra.cells import State, Weights
-from recurra.engines.request import Request, given_state
+from recurra.engines.request import Request, given_state, named
 
 NAME = "reference"
 OPAQUE = False
@@ -25,7 +25,7 @@ def run(
     request: Request,
     x: Tensor,
     state: State | None,
-    weights: Sequence[Weights],
+    weights: Sequence[Tensor],
     *,
     lengths: Tensor | None = None,
     reset: Tensor | None = None,
@@ -52,13 +52,14 @@ def run(
         cut = reset.to(x.device).unsqueeze(-1)
         cut = cut if live is None else cut & live
 
+    of_each = named(request, weights)
     finals: list[State] = []
     for layer in range(request.num_layers):
         outputs: list[Tensor] = []
         for d in range(directions):
             k = layer * directions + d
             initial = tuple(s[k] for s in state)
-            y, final = _over_time(request, x, initial, weights[k], live=live, cut=cut, backwards=d == 1)
+            y, final = _over_time(request, x, initial, of_each[k], live=live, cut=cut, backwards=d == 1)
             outputs.append(y)
             finals.append(final)
         x = torch.cat(outputs, dim=-1)

@@ -74,7 +74,7 @@ class Engine(Protocol):
         request: Request,
         x: Tensor,
         state: State | None,
-        weights: Sequence[Weights],
+        weights: Sequence[Tensor],
         *,
         lengths: Tensor | None = None,
         reset: Tensor | None = None,
@@ -87,7 +87,7 @@ class Engine(Protocol):
 
         x        (T, B, I), any strides; what lies beyond a row's length is never looked at
         state    h (L·D, B, R), and c (L·D, B, H) for cells that have one; None: zeros
-        weights  L·D of them: layer by layer, forward before reverse
+        weights  as in torch.nn, layer by layer, forward before reverse: see `named`
         lengths  (B,) int64, 0 … T; None: every row has T steps
         reset    (T, B) bool: nothing passes from step t - 1 to step t, nor back in the reverse direction
         dropout  probability, between layers, while training
@@ -103,6 +103,23 @@ class Engine(Protocol):
 # What the backward pass finds kept: all that it needs; the outputs, from which it computes the rest again,
 # for all steps at once; or the states at about the root of T steps, from which it runs each stretch again.
 MEMORY = ("stored", "recomputed", "checkpointed")
+
+
+def named(request: Request, weights: Sequence[Tensor]) -> list[Weights]:
+    """The weights of each layer and direction by name, from a list of those that there are."""
+    given = iter(weights)
+    peephole = getattr(request.cell, "peephole", False)
+    return [
+        Weights(
+            ih,
+            next(given),
+            next(given) if request.bias else None,
+            next(given) if request.bias else None,
+            next(given) if request.proj_size else None,
+            next(given) if peephole else None,
+        )
+        for ih in given
+    ]
 
 
 def given_state(request: Request, x: Tensor, state: State | None) -> State:

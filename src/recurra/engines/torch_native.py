@@ -42,7 +42,7 @@ def run(
     request: Request,
     x: Tensor,
     state: State | None,
-    weights: Sequence[Weights],
+    weights: Sequence[Tensor],
     *,
     lengths: Tensor | None = None,
     reset: Tensor | None = None,
@@ -53,8 +53,7 @@ def run(
 ) -> tuple[Tensor, State]:
     state = given_state(request, x, state)
     kernel = KERNELS[request.cell].over_time
-    flat = [part for w in weights for part in w if part is not None]
-    options = (flat, request.bias, request.num_layers, dropout, training, request.bidirectional)
+    options = (weights, request.bias, request.num_layers, dropout, training, request.bidirectional)
     if lengths is None and reset is None:
         y, *final = kernel(x, _given(state), *options, False)
         return y, tuple(final)

@@ -12,7 +12,7 @@ from torch import _VF, Tensor
 from torch._C._dynamo.eval_frame import get_eval_frame_callback
 from torch.nn.utils.rnn import PackedSequence
 
-from recurra.cells import Cell, State, Weights
+from recurra.cells import Cell, State
 from recurra.engines import MEMORY, Request, choose, cpu, transformed
 from recurra.engines.cpu.stepper import Stepper
 from recurra.errors import EngineError
@@ -143,7 +143,7 @@ class Recurrent(torch.nn.RNNBase):
                 f"Expected a layer that the compiled core can run, got {request.cell}: {reason}. "
                 "Call the layer itself, a step at a time."
             )
-        return Stepper(request, self._named(self._current_weights()), narrow)
+        return Stepper(request, self._current_weights(), narrow)
 
     def _forward_packed(
         self, packed: PackedSequence, state: Any, lengths: Any, reset: Any, weights: list[Tensor]
@@ -183,7 +183,7 @@ class Recurrent(torch.nn.RNNBase):
             request,
             x,
             None if state is None else self._tuple(state),
-            self._named(weights),
+            weights,
             lengths=lengths,
             reset=reset,
             dropout=self.dropout,
@@ -207,22 +207,6 @@ class Recurrent(torch.nn.RNNBase):
             self.flatten_parameters()
         return weights
 
-    def _named(self, flat: list[Tensor]) -> list[Weights]:
-        """The weights of each layer and direction by their names."""
-        given = iter(flat)
-        bias, projected, peephole = self.bias, self.proj_size, self.peephole
-        return [
-            Weights(
-                ih,
-                next(given),
-                next(given) if bias else None,
-                next(given) if bias else None,
-                next(given) if projected else None,
-                next(given) if peephole else None,
-            )
-            for ih in given
-        ]
-
     def _tuple(self, state: Any) -> State:
         """A state as the engines take it, from torch.nn's form."""
         return (state,) if len(self.cell.states) == 1 else tuple(state)
@@ -241,10 +225,10 @@ class Recurrent(torch.nn.RNNBase):
             tensor = " tensor" if self.mode.startswith("RNN") else ""
             kind = self.mode.partition("_")[0]
             raise ValueError(f"{kind}: Expected input to be 2D or 3D, got {input.dim()}D{tensor} instead")
-        dims = []
-        if state is not None:
-            many = len(self.cell.states)
-            dims = [(state[k] if many > 1 else state).dim() for k in range(many)]
+        if state is None:
+            return
+        many = len(self.cell.states)
+        dims = [(state[k] if many > 1 else state).dim() for k in range(many)]
         if any(d != input.dim() for d in dims):
             which = f"For {'batched' if input.dim() == 3 else 'unbatched'} {input.dim()}-D input"
             if len(dims) == 1:

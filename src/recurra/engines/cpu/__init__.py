@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import dropout as drop
 
 from recurra.cells import State, Weights
-from recurra.engines.cpu.arrays import KINDS, mixed
+from recurra.engines.cpu.arrays import KINDS, Given, mixed
 from recurra.engines.cpu.autograd import directly, watched
 from recurra.engines.cpu.core import described, unusable
 from recurra.engines.cpu.ops import OPS, saved_unit
@@ -35,7 +35,7 @@ def run(
     request: Request,
     x: Tensor,
     state: State | None,
-    weights: Sequence[Weights],
+    weights: Sequence[Tensor],
     *,
     lengths: Tensor | None = None,
     reset: Tensor | None = None,
@@ -48,15 +48,13 @@ def run(
     if torch.is_autocast_enabled("cpu"):
         x = x.to(dtype)
         state = None if state is None else tuple([s.to(dtype) for s in state])
-    flat = [part for w in weights for part in w if part is not None]
     if lengths is not None:
         lengths = lengths.to(x.device)
     if reset is not None:
         reset = reset.to(x.device)
-    seen = watched((x, *flat, *[t for t in (*(state or ()), lengths, reset) if t is not None]))
+    seen = watched((x, *weights, *[t for t in (*(state or ()), lengths, reset) if t is not None]))
     if seen or x.dtype is not dtype:
-        _check(request, x, state or (), flat)
-    layer = OPS.layer.default if seen else directly
+        _check(request, x, state or (), weights)
     kind, both_ways = KINDS[request.cell], request.bidirectional
     directions = 2 if both_ways else 1
     inputs, units, outputs = request.input_size, request.hidden_size, request.proj_size or request.hidden_size
@@ -69,27 +67,17 @@ def run(
 
     finals: list[list[Tensor]] = []
     h = c = None
-    parts = len(flat) // layers
+    parts = len(weights) // layers
     for k in range(layers):
         if state is not None:
-            own = state if layers == 1 else [s[k * directions : (k + 1) * directions] for s in state]
-            h, c = own if len(own) > 1 else (own[0], None)
+            of_k = state if layers == 1 else [s[k * directions : (k + 1) * directions] for s in state]
+            h, c = of_k if len(of_k) > 1 else (of_k[0], None)
         if seen:
             unit = saved_unit(kind, dtype is torch.float64, memory, steps, (inputs, units, outputs))
-        x, *final = layer(
-            x,
-            h,
-            c,
-            flat if layers == 1 else flat[k * parts : (k + 1) * parts],
-            lengths,
-            reset,
-            kind,
-            both_ways,
-            rows_first and k + 1 == layers,
-            traced,
-            memory,
-            unit,
-        )
+        own = weights if layers == 1 else weights[k * parts : (k + 1) * parts]
+        given = Given(x, h, c, own, lengths, reset, kind, both_ways)
+        room = (rows_first and k + 1 == layers, traced, memory, unit)
+        x, *final = OPS.layer.default(*given, *room) if seen else directly(given, *room)
         inputs = directions * outputs
         finals.append(final)
         if k + 1 < layers and training and dropout:
@@ -101,7 +89,7 @@ def run(
 
 def step(request: Request, x: Tensor, state: State | None, w: Weights) -> State:
     over_time = None if state is None else tuple(s.unsqueeze(0) for s in state)
-    _, final = run(request, x.unsqueeze(0), over_time, [w])
+    _, final = run(request, x.unsqueeze(0), over_time, [part for part in w if part is not None])
     return tuple(s.squeeze(0) for s in final)
 
 

@@ -46,9 +46,7 @@ class Layout(NamedTuple):
     inputs: int
     units: int
     outputs: int
-    places: tuple[
-        int, ...
-    ]  # of each of a direction's weights among the core's six, which are as in `Weights`
+    places: tuple[int, ...]  # of a direction's weights among the core's six, which are those of `Weights`
     arranged: tuple[Callable[[Any], tuple[int, ...]], ...]  # each direction's six, from all addresses and a 0
 
 
@@ -85,8 +83,8 @@ def prepared(given: Given, memory: str) -> Prepared:
     pointers.append(0)
 
     directions = len(arranged)
-    h_at, h_size = _state(h, (directions, rows, outputs), x, kept)
-    c_at, c_size = _state(c, (directions, rows, units), x, kept) if kind in LSTMS else (0, 0)
+    h_at, h_size = _state(h, (directions, rows, outputs), dtype, kept)
+    c_at, c_size = _state(c, (directions, rows, units), dtype, kept) if kind in LSTMS else (0, 0)
     lengths_at = 0
     if lengths is not None:
         lengths = lengths.clamp(0, steps).contiguous()
@@ -156,16 +154,14 @@ def mixed(one: torch.dtype, other: torch.dtype) -> str:
     return f"mat1 and mat2 must have the same dtype, but got {first} and {second}"
 
 
-def _state(state: Tensor | None, shape: Shape, x: Tensor, kept: list[Tensor]) -> tuple[int, int]:
-    """A state's address, and the bytes from one direction to the next."""
+def _state(state: Tensor | None, shape: Shape, dtype: torch.dtype, kept: list[Tensor]) -> tuple[int, int]:
+    """A state's address, and the bytes from one direction to the next; zeros for the core's zeros."""
     if state is None:
-        state = x.new_zeros(*shape)
+        return 0, 0
+    _expect(state, shape, dtype)
+    if not state.is_contiguous():
+        state = state.contiguous()
         kept.append(state)
-    else:
-        _expect(state, shape, x.dtype)
-        if not state.is_contiguous():
-            state = state.contiguous()
-            kept.append(state)
     return state.data_ptr(), shape[1] * shape[2] * state.element_size()
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import _C, Tensor
 
-from recurra.cells import Weights
 from recurra.engines import reference
 from recurra.engines.cpu import ops
 from recurra.engines.cpu.arrays import CELLS, Given, layout
@@ -35,19 +34,18 @@ def watched(tensors: Sequence[Tensor]) -> bool:
     )
 
 
-def directly(*args: Any) -> list[Tensor]:
+def directly(given: Given, *room: Any) -> list[Tensor]:
     """What the operator `layer` does, without the dispatcher, which costs more than a short sequence."""
-    x, h, c, weights, *_ = args
-    if torch.is_grad_enabled() and _C._any_requires_grad(x, h, c, *weights):
-        return _with_gradients(ops.layer_with_what_is_saved, *args)
-    return ops.layer_without_gradients(*args)
+    if torch.is_grad_enabled() and _C._any_requires_grad(given.x, given.h, given.c, *given.weights):
+        return _with_gradients(ops.layer_with_what_is_saved, given, room)
+    return ops.run(given, room[0])
 
 
 def layer(keyset: Any, *args: Any) -> list[Tensor]:
     """The operator above autograd."""
-    x, h, c, weights, *_ = args
-    if torch.is_grad_enabled() and _C._any_requires_grad(x, h, c, *weights):
-        return _with_gradients(_saving, *args)
+    given, room = Given(*args[:8]), args[8:]
+    if torch.is_grad_enabled() and _C._any_requires_grad(given.x, given.h, given.c, *given.weights):
+        return _with_gradients(_saving, given, room)
     with _C._AutoDispatchBelowAutograd():
         results: list[Tensor] = ops.OPS.layer.default.redispatch(keyset & _C._after_autograd_keyset, *args)
         return results
@@ -59,9 +57,9 @@ def _saving(*args: Any) -> list[Tensor]:
         return results
 
 
-def _with_gradients(saving: Callable[..., list[Tensor]], *args: Any) -> list[Tensor]:
-    x, h, c, weights, *rest = args
-    results: tuple[Tensor, ...] = Layer.apply(x, h, c, (saving, *rest), *weights)  # type: ignore[no-untyped-call]
+def _with_gradients(saving: Callable[..., list[Tensor]], given: Given, room: Sequence[Any]) -> list[Tensor]:
+    x, h, c, weights, *rest = given
+    results: tuple[Tensor, ...] = Layer.apply(x, h, c, (saving, *rest, *room), *weights)  # type: ignore[no-untyped-call]
     return list(results)
 
 
@@ -147,13 +145,7 @@ def _by_reference(given: Given) -> list[Tensor]:
     """The operator's results from the cell's equations."""
     x, h, c, weights, lengths, reset, kind, both_ways = given
     _, units, outputs, places, arranged = layout(kind, both_ways, tuple(w.shape for w in weights))
-    directions, parts = len(arranged), len(places)
-    named = []
-    for d in range(directions):
-        slots: list[Any] = [None] * len(Weights._fields)
-        for place, weight in zip(places, weights[d * parts : (d + 1) * parts], strict=True):
-            slots[place] = weight
-        named.append(Weights(*slots))
+    directions = len(arranged)
     request = Request(
         cell=CELLS[kind],
         input_size=x.shape[2],
@@ -169,7 +161,7 @@ def _by_reference(given: Given) -> list[Tensor]:
     )
     zeros = [x.new_zeros(directions, x.shape[1], size) for size in (outputs, units)]
     state = [z if s is None else s for s, z in zip((h, c), zeros, strict=True)][: len(request.cell.states)]
-    y, final = reference.run(request, x, tuple(state), named, lengths=lengths, reset=reset)
+    y, final = reference.run(request, x, tuple(state), weights, lengths=lengths, reset=reset)
     return [y, *final]
 
 

@@ -38,14 +38,17 @@ BACKWARD = (
 
 
 def layer_without_gradients(*args: Any) -> list[Tensor]:
-    return _run(Given(*args[:8]), args[8], full=True, memory="none", unit=0)
+    return run(Given(*args[:8]), args[8])
 
 
 def layer_with_what_is_saved(*args: Any) -> list[Tensor]:
-    return _run(Given(*args[:8]), *args[8:])
+    return run(Given(*args[:8]), *args[8:])
 
 
-def _run(given: Given, rows_first: bool, full: bool, memory: str, unit: int) -> list[Tensor]:
+def run(
+    given: Given, rows_first: bool, full: bool = True, memory: str = "none", unit: int = 0
+) -> list[Tensor]:
+    """Both directions of a layer, and what is saved unless memory is "none"."""
     ready = prepared(given, memory)
     steps, rows, _, units, outputs = sizes = ready.calls[0][5]
     results = _outputs(given, ready.layout, rows_first)

@@ -9,10 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recurra.cells import Weights
 from recurra.engines.cpu.arrays import KINDS
 from recurra.engines.cpu.core import core
-from recurra.engines.request import Request
+from recurra.engines.request import Request, named
 
 
 class Stepper:
@@ -37,10 +36,10 @@ class Stepper:
     c: tuple[Tensor, ...]
     run: Callable[[], None]
 
-    def __init__(self, request: Request, weights: Sequence[Weights], narrow: bool) -> None:
+    def __init__(self, request: Request, weights: Sequence[Tensor], narrow: bool) -> None:
         layers, units = request.num_layers, request.hidden_size
         outputs = request.proj_size or units
-        kept = [[None if p is None else p.detach().contiguous() for p in w] for w in weights]
+        kept = [[None if p is None else p.detach().contiguous() for p in w] for w in named(request, weights)]
         pointers = [tuple(0 if p is None else p.data_ptr() for p in parts) for parts in kept]
         wide = request.dtype is torch.float64
         sizes = (request.input_size, units, outputs, layers)
