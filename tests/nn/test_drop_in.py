@@ -132,6 +132,17 @@ def test_errors_are_pytorchs_to_the_letter(name: str, x: tuple[int, ...], h: tup
     assert texts[0] == texts[1]
 
 
+def test_one_tensor_is_no_state_of_an_lstm() -> None:
+    x, both = torch.randn(5, 2, 3), torch.zeros(2, 1, 2, 4)
+    for module in pair("LSTM", 3, 4):
+        with pytest.raises(TypeError):
+            module(x, both)
+    with pytest.raises(
+        TypeError, match=r"Expected the state to be a tuple of h and c, got one tensor\. Give"
+    ):
+        nn.LSTM(3, 4)(x, both)
+
+
 @pytest.mark.parametrize("module", [*MORE, nn.RNN(3, 4), nn.GRU(3, 4), nn.LSTM(3, 4)], ids=str)
 def test_copies_pickles_and_checkpoints(module: Any) -> None:
     x = torch.randn(5, 2, 3)

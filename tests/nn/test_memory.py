@@ -58,3 +58,7 @@ def test_an_unknown_mode_is_refused(kind: Any) -> None:
     assert str(error.value) == (
         "Expected memory to be one of 'stored', 'recomputed', 'checkpointed', got 'none'. Name one of these."
     )
+    layer = kind(3, 4)
+    layer.memory = "none"
+    with pytest.raises(ValueError, match="Expected memory to be one of"):
+        layer(torch.ones(2, 1, 3))

@@ -389,6 +389,45 @@ def test_weights_that_do_not_fit() -> None:
         layer(x)
 
 
+def test_the_operator_itself_trusts_nobody() -> None:
+    x, h = torch.zeros(5, 2, 3), torch.zeros(1, 2, 4)
+    weights = [torch.zeros(12, 3), torch.zeros(12, 4)]
+    ragged = {"lengths": None, "reset": None}
+
+    def run(x: Tensor = x, h: Any = None, weights: list[Tensor] = weights, **told: Any) -> Any:
+        lengths, reset = (ragged | told).values()
+        return torch.ops.recurra.layer(
+            x, h, None, weights, lengths, reset, "gru", False, False, False, "stored", 0
+        )
+
+    assert run()[0].shape == (5, 2, 4)
+    for given, text in (
+        (
+            {"x": x.half(), "weights": [w.half() for w in weights]},
+            "Expected an input in float32 or float64, got",
+        ),
+        ({"x": torch.zeros(5, 2, 4)}, r"Expected 3 inputs, got 4\. Give as many as the weights take\."),
+        (
+            {"h": h[:, :1]},
+            r"Expected a tensor of size \(1, 2, 4\), got \(1, 1, 4\)\. Give one value for each",
+        ),
+        ({"h": h.double()}, "mat1 and mat2 must have the same dtype, but got Double and Float"),
+        ({"weights": weights[:1]}, r"Expected matrices of weights, got sizes \[\(12, 3\)\]\. Give the layer"),
+        ({"weights": [weights[0], torch.zeros(12)]}, r"Expected matrices of weights, got sizes"),
+        (
+            {"weights": [*weights, torch.zeros(12)]},
+            r"Expected weights of sizes \[\(12, 3\), \(12, 4\)\], got",
+        ),
+        ({"lengths": torch.tensor([5])}, r"Expected a tensor of size \(2,\), got \(1,\)"),
+        ({"lengths": torch.tensor([5.0, 1.0])}, "must have the same dtype, but got Float and Long"),
+        ({"reset": torch.zeros(2, 5).bool()}, r"Expected a tensor of size \(5, 2\), got \(2, 5\)"),
+    ):
+        with pytest.raises(RuntimeError, match=text):
+            run(**given)
+    outside = run(lengths=torch.tensor([9, -1]))[0]
+    assert outside.equal(run(lengths=torch.tensor([5, 0]))[0])
+
+
 def test_autocast_computes_in_the_weights_precision() -> None:
     layer, x = nn.LSTM(3, 4), torch.randn(5, 2, 3, requires_grad=True)
     expected = results(layer, x)

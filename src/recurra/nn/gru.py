@@ -12,7 +12,7 @@ from recurra.nn.recurrent import Recurrent
 
 
 class GRU(Recurrent, torch.nn.GRU):  # type: ignore[misc]  # more keywords than torch's
-    """torch.nn.GRU, with `lengths` and `reset` in `forward`; takes the same arguments, and one more.
+    """torch.nn.GRU, with `lengths` and `reset` in `forward`; takes the same arguments, and two more.
 
     GRU(input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
     device=None, dtype=None, *, reset_after=True, memory="stored"). Equations: recurra.cells.GRU.
@@ -20,6 +20,8 @@ class GRU(Recurrent, torch.nn.GRU):  # type: ignore[misc]  # more keywords than 
     reset_after: whether the reset gate acts after the product with W_hn, as in torch.nn and cuDNN, or before
     it, as in Cho et al. 2014, Keras with reset_after=False and ONNX with linear_before_reset=0. The weights
     are the same.
+    memory: what training keeps for the backward pass, "stored", "recomputed" or "checkpointed": less memory
+    for more time, with the same bits. docs/layers.md has them.
     """
 
     reset_after: bool = True

@@ -14,14 +14,16 @@ from recurra.nn.recurrent import Recurrent
 
 
 class LSTM(Recurrent, torch.nn.LSTM):  # type: ignore[misc]  # more keywords than torch's
-    """torch.nn.LSTM, with `lengths` and `reset` in `forward`; takes the same arguments, and one more.
+    """torch.nn.LSTM, with `lengths` and `reset` in `forward`; takes the same arguments, and two more.
 
     LSTM(input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
-    bidirectional=False, proj_size=0, device=None, dtype=None, *, peephole=False).
-    Equations: recurra.cells.LSTM.
+    bidirectional=False, proj_size=0, device=None, dtype=None, *, peephole=False,
+    memory="stored"). Equations: recurra.cells.LSTM.
 
     peephole: whether the gates look at the cell state (Gers and Schmidhuber 2000). Adds weight_peephole_l0
     and so on, (3, H): the rows p_i, p_f, p_o, drawn like the other weights and after them.
+    memory: what training keeps for the backward pass, "stored", "recomputed" or "checkpointed": less memory
+    for more time, with the same bits. docs/layers.md has them.
     """
 
     def __init__(self, *args: Any, peephole: bool = False, **kwargs: Any) -> None:

@@ -29,9 +29,7 @@ class Recurrent(torch.nn.RNNBase):
 
     def __init__(self, *args: Any, memory: str = "stored", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if memory not in MEMORY:
-            names = ", ".join(map(repr, MEMORY))
-            raise ValueError(f"Expected memory to be one of {names}, got {memory!r}. Name one of these.")
+        _check_memory(memory)
         if memory != "stored":
             self.memory = memory
 
@@ -174,6 +172,7 @@ class Recurrent(torch.nn.RNNBase):
     ) -> tuple[Tensor, State]:
         if not x.size(0):
             raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
+        _check_memory(self.memory)
         request = self.request()
         engine = choose(request)
         run = engine.run
@@ -235,6 +234,12 @@ class Recurrent(torch.nn.RNNBase):
                 raise RuntimeError(f"{which}, hx should also be {input.dim()}-D but got {dims[0]}-D tensor")
             got = ", ".join(f"{d}-D" for d in dims)
             raise RuntimeError(f"{which}, hx and cx should also be {input.dim()}-D but got ({got}) tensors")
+
+
+def _check_memory(memory: str) -> None:
+    if memory not in MEMORY:
+        names = ", ".join(map(repr, MEMORY))
+        raise ValueError(f"Expected memory to be one of {names}, got {memory!r}. Name one of these.")
 
 
 # What was made so far.
