@@ -110,13 +110,13 @@ def test_gradients_and_modes_stay_out() -> None:
     assert not step.state.requires_grad
 
 
-@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM])
+@pytest.mark.parametrize(("kind", "most"), [(nn.RNN, 6e-3), (nn.GRU, 4e-3), (nn.LSTM, 3e-3)])
 @pytest.mark.parametrize("units", [32, 128])
-def test_narrow_weights_err_by_what_is_stated(kind: Any, units: int) -> None:
+def test_narrow_weights_err_by_what_is_stated(kind: Any, most: float, units: int) -> None:
     layer = kind(units, units)
     exact, narrow = layer.stepper(), layer.stepper(weights="bfloat16")
-    errors = [float((narrow(x) - exact(x)).abs().max()) for x in torch.randn(50, units)]
-    assert 0 < max(errors) < 4e-3
+    errors = [float((narrow(x) - exact(x)).abs().max()) for x in torch.randn(100, units)]
+    assert 0 < max(errors) < most
 
 
 def test_what_cannot_be_stepped() -> None:

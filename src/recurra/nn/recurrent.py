@@ -118,7 +118,8 @@ class Recurrent(torch.nn.RNNBase):
         """One stream through this layer, a step a call, compiled, with the weights of now: see `Stepper`.
 
         weights  "exact": the layer's own, and its bits; "bfloat16", for a layer in float32: rounded to 8 bits
-                 of precision, half as much to read at each step, results within 2e-3 of the exact ones
+                 of precision, half as much to read at each step. Outputs of fresh layers over 100 steps then
+                 differ from the exact ones by up to 4e-3 (GRU), 3e-3 (LSTM) and 6e-3 (RNN)
 
         Raises ValueError for a bidirectional layer and for other weights, EngineError where the compiled core
         cannot run the layer.
