@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 from typing import Any
 
 import pytest
@@ -137,6 +139,11 @@ def test_what_cannot_be_stepped() -> None:
     ):
         nn.GRU(3, 4).half().stepper()
     step = nn.GRU(3, 4).stepper()
+    for duplicate in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(
+            TypeError, match=r"Expected a stepper to stay where it was made, got a copy or pickle"
+        ):
+            duplicate(step)
     with pytest.raises(RuntimeError, match=r"Expected x of size \(3,\), got \(1,\)\. Give one step\."):
         step(torch.zeros(1))
     with pytest.raises(

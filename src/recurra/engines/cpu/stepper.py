@@ -65,6 +65,12 @@ class Stepper:
         self.run()
         return self.y
 
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "Expected a stepper to stay where it was made, got a copy or pickle of it. "
+            "Make another with the layer's stepper(), and load this one's state."
+        )
+
     def reset(self) -> None:
         """Begin anew: all states zero."""
         for part in (*self.h, *self.c):
