@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import ClassVar
 
 from recurra.engines import cpu, reference, torch_native
 from recurra.engines.explanation import Explained, Explanation
@@ -24,6 +23,15 @@ FOR_ONE_STEP: tuple[Engine, ...] = (
 )
 
 
+# A list, since torch.compile notices when what is in it changes.
+_forced: list[str | None] = [os.environ.get("RECURRA_ENGINE") or None]
+
+
+def forced() -> str | None:
+    """The name of the engine that is forced, or None."""
+    return _forced[0]
+
+
 class use_engine:
     """Force an engine by name, here and from now on, or inside `with use_engine(name):` alone.
 
@@ -31,25 +39,24 @@ class use_engine:
     It holds for the whole process. A layer that the engine cannot run raises EngineError: nothing steps in.
     """
 
-    forced: ClassVar[str | None] = os.environ.get("RECURRA_ENGINE") or None
-
     def __init__(self, name: str | None) -> None:
         if name is not None:
             _named(name)
-        self._before = use_engine.forced
-        use_engine.forced = name
+        self._before = forced()
+        _forced[:] = [name]
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, *_: object) -> None:
-        use_engine.forced = self._before
+        _forced[:] = [self._before]
 
 
 def choose(request: Request) -> Engine:
     """The engine that runs the request: the forced one, or the first that can."""
-    if use_engine.forced is not None:
-        engine = _named(use_engine.forced)
+    name = forced()
+    if name is not None:
+        engine = _named(name)
         reason = engine.why_not(request)
         if reason is not None:
             raise EngineError(
@@ -83,6 +90,7 @@ __all__ = [
     "Request",
     "Requesting",
     "choose",
+    "forced",
     "transformed",
     "use_engine",
 ]

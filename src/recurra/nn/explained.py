@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from recurra.engines import ENGINES, Explained, Explanation, Request, Requesting, choose, use_engine
+from recurra.engines import ENGINES, Explained, Explanation, Request, Requesting, choose, forced
 from recurra.errors import EngineError
 from recurra.nn.swap import NAMES, left_alone, twin
 
@@ -27,10 +27,10 @@ def _explain(name: str, module: nn.Module) -> Explained:
         chosen = choose(request).NAME
     except EngineError as error:
         return Explained(name, described, None, f"nothing runs it. {error}")
-    forced = use_engine.forced is not None
-    beaten = f"{chosen} is forced" if forced else f"could, but {chosen} comes first"
+    is_forced = forced() is not None
+    beaten = f"{chosen} is forced" if is_forced else f"could, but {chosen} comes first"
     others = {e.NAME: e.why_not(request) or beaten for e in ENGINES if chosen != e.NAME}
-    return Explained(name, described, chosen, "forced" if forced else "", others)
+    return Explained(name, described, chosen, "forced" if is_forced else "", others)
 
 
 def _pytorch(module: nn.Module) -> str:
