@@ -8,8 +8,6 @@ x, y, dx and dy the last dimension has stride 1; the strides of time and batch a
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from typing_extensions import Buffer
-
 Sizes: TypeAlias = tuple[int, int, int, int, int]  # T steps, B rows, I inputs, H units, R outputs
 Strided: TypeAlias = tuple[int, int, int]  # address, stride of time, stride of batch
 Weights: TypeAlias = tuple[int, int, int, int, int, int]  # w_ih, w_hh, b_ih, b_hh, w_hr, peephole
@@ -27,11 +25,19 @@ def available() -> list[str]:
 def use_instructions(name: str) -> None:
     """Use another instruction set from now on, for tests. Raises ValueError for one that is not available."""
 
+def fma_peak(threads: int, seconds: float) -> float:
+    """10⁹ operations a second that multiply-adds alone reach in float32, measured for that long."""
+
 def saved_size(cell: str, double: bool, memory: str, sizes: Sizes, pairs: int) -> int:
     """How many values `forward` saves for `backward`. T: the longest length; pairs: their sum."""
 
 def buffer(bytes: int) -> Buffer:
     """Uninitialised memory that is used again once nothing refers to it; for torch.frombuffer."""
+
+class Buffer:
+    """Memory from `buffer`, with the buffer protocol."""
+
+    def __buffer__(self, flags: int, /) -> memoryview: ...
 
 def forward(
     cell: str,
