@@ -69,14 +69,17 @@ def _same_dice() -> None:
     torch.manual_seed(0)
 
 
-def assert_close(actual: Any, expected: Any, what: str = "output") -> None:
-    """Compare tensors, or tuples and lists of them, within TOLERANCE[what]."""
+def assert_close(actual: Any, expected: Any, what: str = "output", summed: float = 1.0) -> None:
+    """Compare tensors, or tuples and lists of them, within TOLERANCE[what].
+
+    summed: the largest size of what is added up on the way, where that may be more than of what comes out.
+    """
     if not isinstance(expected, Tensor):
         assert len(actual) == len(expected)
         for a, e in zip(actual, expected, strict=True):
-            assert_close(a, e, what)
+            assert_close(a, e, what, summed)
         return
-    scale = max(1.0, float(expected.detach().abs().max())) if expected.numel() else 1.0
+    scale = max(summed, float(expected.detach().abs().max())) if expected.numel() else summed
     atol = TOLERANCE[what] * torch.finfo(expected.dtype).eps * scale
     torch.testing.assert_close(actual, expected, rtol=0, atol=atol)
 

@@ -83,15 +83,18 @@ def test_forward(name: str, dtype: torch.dtype, training: bool, sample: Any, ass
     with freeze_rng_state():
         output = ours(*given.args, **given.kwargs)
     expected = theirs(*given.args, **given.kwargs)
-    assert_close(parts(output), parts(expected))
+    # Inputs are as large as 9: what is left where they cancel has the rounding of the numbers that did.
+    largest = max(1.0, *(float(part.detach().abs().max()) for part in parts(given.args[0]) if part.numel()))
+    assert_close(parts(output), parts(expected), summed=largest)
     gradients = [
         torch.autograd.grad(sum(p.square().sum() for p in parts(out)), list(module.parameters()))  # type: ignore[arg-type]
         for out, module in ((output, ours), (expected, theirs))
     ]
-    assert_close(*gradients, "gradient")
+    assert_close(*gradients, "gradient", largest)
 
     if sample.reference_fn is not None and not isinstance(given.args[0], PackedSequence):
-        assert_close(parts(output), parts(sample.reference_fn(ours, *given.args)))
+        expected = sample.reference_fn(ours, *given.args)
+        assert_close(parts(output), parts(expected), summed=largest)
 
 
 @pytest.mark.usefixtures("engine")
