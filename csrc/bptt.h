@@ -7,109 +7,9 @@
 #pragma once
 
 #include "recurrence.h"
+#include "weight_gradients.h"
 
 namespace recurra::RECURRA_ISA {
-
-// What all blocks share: weights packed for products with gradients, and the sums over pairs, block by block.
-template <class Cell, class V>
-struct WeightGradients : Walk<Cell, V> {
-    using Base = Walk<Cell, V>;
-    using typename Base::Real;
-    using Base::P, Base::p, Base::UB, Base::RB, Base::IB, Base::projects;
-
-    const bool wants_x = p.dweights[w_ih], wants_h = p.dweights[w_hh], wants_hr = p.dweights[w_hr],
-               wants_peephole = p.dweights[peephole], wants_bias = p.dweights[b_ih] || p.dweights[b_hh];
-    Real *back_h, *back_x, *back_second;
-    struct Sums {
-        Real *x, *h, *second, *bias, *peephole;
-    };
-    Real* memory;
-    int64_t size;  // of a block's sums
-
-    WeightGradients(const Problem<Real>& problem, Arena<Real>& arena) : Base(problem) {
-        back_h = arena.take(RB * P * Cell::h_count * p.H);
-        back_x = arena.take(p.dx ? IB * P * Cell::inputs * p.H : 0);
-        back_second = arena.take(projects || Cell::second ? UB * P * (projects ? p.R : p.H) : 0);
-        Arena<Real> one(nullptr);
-        take(one);
-        size = one.used();
-        memory = arena.take(size * Blocks(p.rows, p.B).count);
-    }
-
-    Sums take(Arena<Real>& arena) const {
-        Sums sums;
-        sums.x = arena.take(wants_x ? Cell::inputs * UB * P * IB * P : 0);
-        sums.h = arena.take(wants_h ? Cell::h_count * UB * P * RB * P : 0);
-        sums.second = arena.take(Cell::second ? (wants_h ? UB * P * UB * P : 0) : wants_hr ? RB * P * UB * P : 0);
-        sums.bias = arena.take(wants_bias ? Cell::dgates * UB * P : 0);
-        sums.peephole = arena.take(wants_peephole ? 3 * UB * P : 0);
-        return sums;
-    }
-    Sums of(int64_t block) const {
-        Arena<Real> arena(memory ? memory + block * size : nullptr);
-        return take(arena);
-    }
-
-    void pack(int rank, int threads) const {
-        auto columns = [&](const Real* w, int64_t size, int64_t depth, Real* to, auto row) {
-            Range own = share(panels(size, P), rank, threads);
-            for (int64_t b = own.begin; b < own.end; ++b)
-                pack_columns<V>(w, size, depth, b, to + b * P * depth, row);
-        };
-        auto row_from = [&](int first) {
-            return [this, first](int64_t k) { return Cell::row_of[first + k / p.H] * p.H + k % p.H; };
-        };
-        columns(p.weights[w_hh], p.R, Cell::h_count * p.H, back_h, row_from(Cell::h_first));
-        if (p.dx) columns(p.weights[w_ih], p.I, Cell::inputs * p.H, back_x, row_from(Cell::x_first));
-        auto as_it_is = [](int64_t k) { return k; };
-        if constexpr (Cell::second) columns(p.weights[w_hh] + 2 * p.H * p.H, p.H, p.H, back_second, as_it_is);
-        else if (projects) columns(p.weights[w_hr], p.H, p.R, back_second, as_it_is);
-    }
-
-    // The sums of all blocks, in their order, in torch.nn's order of gates. This thread's share of them.
-    void store(int rank, int threads) const {
-        const int64_t count = Blocks(p.rows, p.B).count;
-        auto total = [&](Real* Sums::*which, int64_t at, int64_t n, Real* to) {
-            for (int64_t j = 0; j < count; ++j) {
-                const Real* from = of(j).*which + at;
-                for (int64_t i = 0; i < n; ++i) to[i] = j == 0 ? from[i] : to[i] + from[i];
-            }
-            if (count == 0) std::memset(to, 0, n * sizeof(Real));
-        };
-        // f(group, unit of it, padded row) for rows in `groups` of `height`.
-        auto each = [&](int64_t groups, int64_t height, auto f) {
-            Range own = share(groups * height, rank, threads);
-            for (int64_t i = own.begin; i < own.end; ++i)
-                f(i / height, i % height, i / height * panels(height, P) * P + i % height);
-        };
-        if (wants_x)
-            each(Cell::inputs, p.H, [&](int64_t g, int64_t u, int64_t i) {
-                int64_t row = Cell::row_of[Cell::x_first + g] * p.H + u;
-                total(&Sums::x, i * IB * P, p.I, p.dweights[w_ih] + row * p.I);
-            });
-        if (wants_h)
-            each(Cell::h_count, p.H, [&](int64_t g, int64_t u, int64_t i) {
-                int64_t row = Cell::row_of[Cell::h_first + g] * p.H + u;
-                total(&Sums::h, i * RB * P, p.R, p.dweights[w_hh] + row * p.R);
-            });
-        if (wants_h && Cell::second)
-            each(1, p.H, [&](int64_t, int64_t u, int64_t i) {
-                total(&Sums::second, i * UB * P, p.H, p.dweights[w_hh] + (2 * p.H + u) * p.H);
-            });
-        if (wants_hr)
-            each(1, p.R, [&](int64_t, int64_t r, int64_t i) {
-                total(&Sums::second, i * UB * P, p.H, p.dweights[w_hr] + r * p.H);
-            });
-        for (int g = 0; g < Cell::dgates && wants_bias && rank == 0; ++g) {
-            const bool of_x = g < Cell::x_first + Cell::inputs, of_h = Cell::second || g >= Cell::h_first;
-            const int64_t to = Cell::row_of[g] * p.H;
-            if (p.dweights[b_ih] && of_x) total(&Sums::bias, g * UB * P, p.H, p.dweights[b_ih] + to);
-            if (p.dweights[b_hh] && of_h) total(&Sums::bias, g * UB * P, p.H, p.dweights[b_hh] + to);
-        }
-        for (int k = 0; k < 3 && wants_peephole && rank == 0; ++k)
-            total(&Sums::peephole, k * UB * P, p.H, p.dweights[peephole] + k * p.H);
-    }
-};
 
 // A block of rows, backward through time.
 template <class Cell, class V>
@@ -257,7 +157,7 @@ struct Backward : Walk<Cell, V> {
                 Point<V> point = load_point(s, chunk, record, pair, b, r);
                 Cell::backward(point);
                 for (int k = 0; k < Cell::dgates; ++k)
-                    if (!Cell::second || k != 1) keep(point, k, b, r);
+                    if (!late(k)) keep(point, k, b, r);
                 if constexpr (Cell::has_c) point.dc.store(dc + (b * rows + r) * P);
                 if (projects || Cell::second) point.operand.store(chunk.operand + (b * pairs + pair + r) * P);
                 if (!projects) point.dh.store(dh + (b * rows + r) * P);
@@ -271,7 +171,7 @@ struct Backward : Walk<Cell, V> {
                     point.dh = V::load(dh + (b * rows + r) * P);
                     point.operand = V::load(dm + (b * rows + r) * P);
                     Cell::backward_second(point);
-                    keep(point, 1, b, r);
+                    keep(point, Cell::late_dgate, b, r);
                     point.dh.store(dh + (b * rows + r) * P);
                 }
             crew.meet();
@@ -282,6 +182,12 @@ struct Backward : Walk<Cell, V> {
             for (int64_t r = 0; r < n; ++r)
                 if (this->cut(s, ranks.begin + r)) clear(r, outputs, units);
         crew.meet();
+    }
+
+    // Whether this gradient waits for a product.
+    static constexpr bool late(int k) {
+        if constexpr (Cell::second) return k == Cell::late_dgate;
+        return false;
     }
 
     Point<V> load_point(int64_t s, const Chunk& chunk, Record record, int64_t pair, int64_t b,
@@ -360,9 +266,11 @@ struct Backward : Walk<Cell, V> {
                 for (int64_t r = 0, n = running(s); r < n; ++r, ++pair) {
                     auto kept = [&](int k) { return V::load(saved.at(b, r, k)); };
                     auto dgate = [&](int k) { return V::load(chunk.dgates + ((k * UB + b) * pairs + pair) * P); };
-                    sum[0] = fma(dgate(0), kept(4), sum[0]);
-                    sum[1] = fma(dgate(1), kept(4), sum[1]);
-                    sum[2] = fma(dgate(3), Cell::next(kept(0), kept(1), kept(2), kept(4)), sum[2]);
+                    V i = kept(Cell::input_gate), f = kept(Cell::forget_gate), g = kept(Cell::candidate);
+                    V c = kept(Cell::c_saved);
+                    sum[0] = fma(dgate(Cell::input_gate), c, sum[0]);
+                    sum[1] = fma(dgate(Cell::forget_gate), c, sum[1]);
+                    sum[2] = fma(dgate(Cell::output_gate), Cell::next(i, f, g, c), sum[2]);
                 }
             }
             for (int k = 0; k < 3; ++k) sum[k].store(total.peephole + (k * UB + b) * P);
@@ -390,7 +298,6 @@ struct Backward : Walk<Cell, V> {
                 return again ? Record{chunk.records, pairs}.from(pair) : kept(s);
             };
             for (int64_t s = to - 1, pair = 0; s >= from; pair += running(s), --s) step(s, chunk, record(s, pair), pair);
-            crew.meet();
 
             if (p.dx) input_gradients(chunk, to, share);
             weight_gradients(chunk, count, fresh);
@@ -439,11 +346,11 @@ struct Pass {
                 const int64_t end = begin + length < steps ? begin + length : steps;
                 const Real* h0 = p.saved + begin / length * state_values<Cell>(p);
                 const int64_t origin = p.reverse ? back.time(end - 1) : begin;
-                Sequence<Real> to{segment_y - origin * p.B * p.R, p.B * p.R, p.R};
+                Sequence<Real> to{segment_y, p.B * p.R, p.R, origin};
                 auto kept = [&](int64_t s) { return Record{segment + (s - begin) * back.rows * unit, back.rows}; };
                 layer.load_state(h0, h0 + p.B * p.R, begin);
                 layer.run(begin, end, to, kept, [](int64_t) { return Records<V, 1>{}; });
-                back.run(begin, end, h0, {to.data, to.step, to.row}, kept, turn);
+                back.run(begin, end, h0, {to.data, to.step, to.row, to.first}, kept, turn);
             }
         }
         if (turn == 0) back.zero_sums();
@@ -458,34 +365,51 @@ int64_t pass_values(const Gates<Cell, V>& gates, const WeightGradients<Cell, V>&
     return counting.used();
 }
 
+// What a backward pass lays out: what its threads share, then the memory of each.
+template <class Cell, class V>
+struct Layout {
+    using Real = typename V::real;
+    Arena<Real> shared;
+    const Gates<Cell, V> gates;
+    const WeightGradients<Cell, V> weights;
+    Real* const segment_y;
+
+    Layout(const Problem<Real>& p, Real* scratch, int threads)
+        : shared(scratch), gates(p, shared, p.memory != Memory::stored), weights(p, shared, threads),
+          segment_y(shared.take(p.memory == Memory::checkpointed ? segment_steps(p) * p.B * p.R : 0)) {}
+
+    int64_t values() const {
+        int64_t pass = pass_values(gates, weights, weights.all);
+        return shared.used() + (weights.all ? pass : pass * weights.threads);
+    }
+};
+
 template <class Cell, class V>
 void backward(const Problem<typename V::real>& p, typename V::real* scratch, Team& team) {
     using Real = typename V::real;
-    Arena<Real> shared(scratch);
-    const Gates<Cell, V> gates(p, shared);
-    const WeightGradients<Cell, V> weights(p, shared);
-    Real* segment_y = shared.take(p.memory == Memory::checkpointed ? segment_steps(p) * p.B * p.R : 0);
-    gates.pack(team.rank(), team.size());
-    weights.pack(team.rank(), team.size());
+    const Layout<Cell, V> layout(p, scratch, team.size());
+    layout.gates.pack(team.rank(), team.size());
+    layout.weights.pack(team.rank(), team.size());
     team.barrier();
-    each_block<Cell, V>(p, scratch + shared.used(), pass_values(gates, weights, false), team,
+    typename WeightGradients<Cell, V>::Turns turns;
+    each_block<Cell, V>(p, scratch + layout.shared.used(), pass_values(layout.gates, layout.weights, false), team,
                         [&](int64_t block, Crew crew, Real* memory) {
                             Arena<Real> arena(memory);
-                            Pass<Cell, V>(gates, weights, arena, block, crew).run(segment_y);
+                            Pass<Cell, V>(layout.gates, layout.weights, arena, block, crew).run(layout.segment_y);
+                            layout.weights.finish(block, team, turns);
                         });
-    team.barrier();
-    weights.store(team.rank(), team.size());
+    layout.weights.finish_all(team, turns);
     if (p.dx && !p.dx_accumulates) zero_beyond<V>(p, p.dx, p.I, team);
 }
 
 template <class Cell, class V>
 int64_t backward_scratch(const Problem<typename V::real>& p, int threads) {
-    Arena<typename V::real> shared(nullptr);
-    const Gates<Cell, V> gates(p, shared);
-    const WeightGradients<Cell, V> weights(p, shared);
-    shared.take(p.memory == Memory::checkpointed ? segment_steps(p) * p.B * p.R : 0);
-    return shared.used() + crews_values<Cell, V>(p, threads, pass_values(gates, weights, false),
-                                                 pass_values(gates, weights, true));
+    int64_t most = 0;
+    for (int n = 1; n <= threads; ++n) {  // a team may turn out smaller than asked for
+        int64_t values = Layout<Cell, V>(p, nullptr, n).values();
+        most = values > most ? values : most;
+    }
+    return most;
 }
 
 }  // namespace recurra::RECURRA_ISA

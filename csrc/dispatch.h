@@ -32,13 +32,13 @@ int64_t saved_size(const Problem<Real>& problem, Cell cell, Memory memory, int64
 // Put the batch in order, longest first. lengths (B,), or null where all are T.
 class Order {
  public:
-  Order(const int64_t* lengths, int64_t T, int64_t B);
-  Rows rows() const;
+    Order(const int64_t* lengths, int64_t T, int64_t B);
+    Rows rows() const;
 
  private:
-  Scratch<int64_t> numbers_;
-  int64_t T_, B_, steps_;
-  bool ragged_;
+    Scratch<int64_t> numbers_;
+    int64_t T_, B_, steps_;
+    bool ragged_;
 };
 
 // `problem.rows` is filled in here.

@@ -13,29 +13,48 @@ struct Gates : Walk<Cell, V> {
     using Base::P, Base::p, Base::UB, Base::RB, Base::projects;
 
     Real *weights_x, *weights_h, *weights_second, *bias, *bias_h, *peepholes;
+    bool products;
 
-    Gates(const Problem<Real>& problem, Arena<Real>& arena) : Base(problem) {
-        weights_x = arena.take(UB * p.I * Cell::inputs * P);
-        weights_h = arena.take(UB * p.R * Cell::chains * P);
-        weights_second = arena.take(projects ? RB * p.H * P : Cell::second ? UB * p.H * P : 0);
+    // products: whether its products are wanted, or only the equations.
+    Gates(const Problem<Real>& problem, Arena<Real>& arena, bool products = true) : Base(problem) {
+        weights_x = arena.take(products ? UB * block_x() : 0);
+        weights_h = arena.take(products ? UB * block_h() : 0);
+        weights_second = arena.take(products ? seconds() * block_second() : 0);
         bias = arena.take(UB * Cell::inputs * P);
         bias_h = arena.take(UB * P);
         peepholes = arena.take(Cell::peepholes ? UB * 3 * P : 0);
+        this->products = products;
     }
+
+    // Values in a block of packed weights, and how many blocks the second product has.
+    int64_t block_x() const { return p.I * Cell::inputs * P; }
+    int64_t block_h() const { return p.R * Cell::chains * P; }
+    int64_t block_second() const { return p.H * P; }
+    int64_t seconds() const { return projects ? RB : Cell::second ? UB : 0; }
 
     void pack(int rank, int threads) const {
         Range own = share(UB, rank, threads);
         for (int64_t b = own.begin; b < own.end; ++b) {
-            pack_rows<V>(p.weights[w_ih], p.I, p.H, Cell::inputs, p.H, b, weights_x + b * p.I * Cell::inputs * P);
-            pack_rows<V>(p.weights[w_hh], p.R, p.H, Cell::chains, p.H, b, weights_h + b * p.R * Cell::chains * P);
-            if constexpr (Cell::second)
-                pack_rows<V>(p.weights[w_hh] + 2 * p.H * p.H, p.H, p.H, 1, p.H, b, weights_second + b * p.H * P);
             pack_bias(b);
+            pack_peepholes(b);
+            if (!products) continue;
+            pack_x(b, weights_x + b * block_x());
+            pack_h(b, weights_h + b * block_h());
         }
-        if (!projects) return;
-        own = share(RB, rank, threads);
-        for (int64_t b = own.begin; b < own.end; ++b)
-            pack_rows<V>(p.weights[w_hr], p.H, p.R, 1, p.R, b, weights_second + b * p.H * P);
+        if (!products) return;
+        own = share(seconds(), rank, threads);
+        for (int64_t b = own.begin; b < own.end; ++b) pack_second(b, weights_second + b * block_second());
+    }
+    void pack_x(int64_t b, Real* to) const {
+        pack_rows<V>(p.weights[w_ih], p.I, p.H, Cell::inputs, p.H, b, to);
+    }
+    void pack_h(int64_t b, Real* to) const {
+        pack_rows<V>(p.weights[w_hh], p.R, p.H, Cell::chains, p.H, b, to);
+    }
+    void pack_second(int64_t b, Real* to) const {
+        if constexpr (Cell::second)
+            pack_rows<V>(p.weights[w_hh] + Cell::second_gate * p.H * p.H, p.H, p.H, 1, p.H, b, to);
+        else pack_rows<V>(p.weights[w_hr], p.H, p.R, 1, p.R, b, to);
     }
 
     // A gate's sum begins with both its biases, unless its sum over h stands by itself.
@@ -49,7 +68,6 @@ struct Gates : Walk<Cell, V> {
             sum.store(bias + (b * Cell::inputs + g) * P);
         }
         if constexpr (Cell::chains > Cell::joined) of(b_hh, Cell::joined).store(bias_h + b * P);
-        pack_peepholes(b);
     }
     void pack_peepholes(int64_t b) const {
         if constexpr (Cell::peepholes)
@@ -109,11 +127,12 @@ struct Gates : Walk<Cell, V> {
             for (int64_t r = rows.begin; r < rows.end; ++r) {
                 Point<V> point;
                 int64_t at = (b * h_rows + r) * P;
-                point.gate[2] = V::load(from + ((b * pairs + r) * Cell::inputs + 2) * P) + V::load(product + at);
+                const Real* over_x = from + ((b * pairs + r) * Cell::inputs + Cell::second_gate) * P;
+                point.gate[Cell::second_gate] = V::load(over_x) + V::load(product + at);
                 point.h = V::load(h + at);
-                for (int k = 0; k < 2; ++k) point.saved[k] = V::load(record.at(b, r, k));
+                for (int k = 0; k < Cell::second_gate; ++k) point.saved[k] = V::load(record.at(b, r, k));
                 Cell::forward_second(point);
-                point.saved[2].store(record.at(b, r, 2));
+                point.saved[Cell::second_gate].store(record.at(b, r, Cell::second_gate));
                 done(point, b, r);
             }
     }

@@ -64,6 +64,11 @@ template <class V, int Rows, int N, int Blocks, int First, int Count, class W>
             int64_t width = q + 1 < in_group ? P : depth.size - q * P;
 #pragma GCC unroll 4
             for (int64_t k = 0; k < width; ++k, w += N * P) {
+                if constexpr (sizeof(W) < sizeof(typename V::real))
+#pragma GCC unroll 8
+                    for (int b = 0; b < Blocks; ++b)
+#pragma GCC unroll 8
+                        for (int n = 0; n < Count; n += 2) __builtin_prefetch(w + b * block_stride + (First + n) * P + 1024);
                 V row[Blocks][Count];
 #pragma GCC unroll 8
                 for (int b = 0; b < Blocks; ++b)
@@ -274,26 +279,6 @@ template <class V>
                 sums[j] = sums[j] + V::load(a + (i + (j < count ? j : 0)) * panel_stride + p * P);
         for (int j = 0; j < count; ++j) sums[j].store(c + (i + j) * P);
     }
-}
-
-// ---- the limit ---------------------------------------------------------------------------------------------------
-
-template <class V>
-[[gnu::noinline]] int64_t multiply_adds(int64_t rounds) {
-    constexpr int chains = 12;
-    using Real = typename V::real;
-    V sums[chains], factor = V::all(Real(0.5)), term = V::all(Real(1));
-    for (int i = 0; i < chains; ++i) sums[i] = V::all(Real(i));
-    for (int64_t r = 0; r < rounds; ++r) {
-#pragma GCC unroll 12
-        for (int i = 0; i < chains; ++i) sums[i] = fma(sums[i], factor, term);
-    }
-    Real out[V::lanes];
-    for (int i = 0; i < chains; ++i) {
-        sums[i].store(out);
-        [[maybe_unused]] volatile Real seen = out[0];
-    }
-    return rounds * chains * V::lanes * 2;
 }
 
 // ---- packing ---------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 
 #include "bptt.h"
 #include "kernels.h"
+#include "limit.h"
 #include "single.h"
 
 namespace recurra::RECURRA_ISA {
@@ -16,8 +17,9 @@ namespace {
 template <class C, class Real>
 constexpr Kernel<Real> kernel() {
     using V = Vec<Real>;
-    return {useful_threads<C, V>, saved_values<C, V>, forward_scratch<C, V>, backward_scratch<C, V>, forward<C, V>, backward<C, V>,
-            single<C, V>,         multiply_adds<V>};
+    return {useful_threads<C, V>,   saved_values<C, V>, forward_scratch<C, V>,
+            backward_scratch<C, V>, forward<C, V>,      backward<C, V>,
+            single<C, V>,           multiply_adds<V>};
 }
 
 }  // namespace

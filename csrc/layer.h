@@ -14,7 +14,8 @@ template <class Real>
 struct Sequence {
     Real* data = nullptr;
     int64_t step = 0, row = 0;
-    Real* at(int64_t t, int64_t b) const { return data + t * step + b * row; }
+    int64_t first = 0;  // the time that data begins with
+    Real* at(int64_t t, int64_t b) const { return data + (t - first) * step + b * row; }
     explicit operator bool() const { return data != nullptr; }
 };
 
@@ -22,7 +23,7 @@ struct Sequence {
 struct Rows {
     const int64_t* row;     // (B) where in the batch
     const int64_t* length;  // (B) of the row of each rank
-    const int64_t* active;  // (steps) rows that have a step at time t
+    const int64_t* active;  // (T) rows that have a step at time t
     const int64_t* offset;  // (steps + 1) how many (time, row) pairs come before time t
     int64_t steps;          // the longest length
     bool ragged;

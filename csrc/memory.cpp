@@ -131,9 +131,10 @@ class Store {
         return store;
     }
 
-    Block* find(std::size_t kind) {
+    Block* find(std::size_t kind, bool for_a_while) {
         const std::lock_guard lock(mutex_);
-        for (std::size_t k = kind; k <= kind + reach && k < kinds; ++k)
+        const std::size_t end = for_a_while ? kinds : std::min(kind + reach + 1, kinds);
+        for (std::size_t k = kind; k < end; ++k)
             if (Block* const block = free_[k]) {
                 unhook(block);
                 return block;
@@ -148,6 +149,24 @@ class Store {
             const std::lock_guard lock(mutex_);
             hook(block);
             while (kept_ > most_) let_go = unhook_onto(let_go);
+        }
+        all_to_system(let_go);
+    }
+
+    // Lets smaller blocks go, the oldest first, until they make up for a new one.
+    void make_room(std::size_t capacity) {
+        Block* let_go = nullptr;
+        {
+            const std::lock_guard lock(mutex_);
+            std::size_t room = 0;
+            for (Block *block = oldest_, *next; block && room < capacity; block = next) {
+                next = block->newer;
+                if (block->capacity < huge_page || block->capacity >= capacity) continue;
+                room += block->capacity;
+                unhook(block);
+                block->next = let_go;
+                let_go = block;
+            }
         }
         all_to_system(let_go);
     }
@@ -220,12 +239,15 @@ class Store {
 
 }  // namespace
 
-void* take(std::size_t bytes) {
+void* take(std::size_t bytes, bool for_a_while) {
     if (bytes > largest) throw std::bad_alloc();
     if (sanitized) return from_sanitizer(bytes);
     const Size size(bytes);
-    Block* block = Store::get().find(size.kind);
-    if (!block) block = from_system(size);
+    Block* block = Store::get().find(size.kind, for_a_while);
+    if (!block) {
+        if (for_a_while && size.capacity >= huge_page) Store::get().make_room(size.capacity);
+        block = from_system(size);
+    }
     if (poisoned.load(std::memory_order_relaxed)) std::memset(block->memory(), nan_byte, bytes);
     return block->memory();
 }

@@ -8,8 +8,9 @@
 namespace recurra {
 
 // Uninitialised memory, aligned to 64 bytes; from 2 MiB up to 2 MiB, on huge pages where the system has them.
-// Throws std::bad_alloc. From any thread.
-void* take(std::size_t bytes);
+// Throws std::bad_alloc. From any thread. What is taken for a while may be a much larger block that is free, and where
+// none is free it takes the place of smaller ones.
+void* take(std::size_t bytes, bool for_a_while = false);
 
 // Takes back what `take` gave, in any thread; nullptr is nothing. It is kept for the next `take`, within bounds.
 void give(void* memory) noexcept;
@@ -29,9 +30,9 @@ class Scratch {
 
  public:
     [[gnu::always_inline]] Scratch() {}
-    [[gnu::always_inline]] explicit Scratch(std::size_t count) : count_(count) {
+    [[gnu::always_inline]] explicit Scratch(std::size_t count, bool for_a_while = false) : count_(count) {
         constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
-        if (count) data_ = static_cast<T*>(take(count > most / sizeof(T) ? most : count * sizeof(T)));
+        if (count) data_ = static_cast<T*>(take(count > most / sizeof(T) ? most : count * sizeof(T), for_a_while));
     }
     [[gnu::always_inline]] Scratch(Scratch&& other) noexcept : data_(other.data_), count_(other.count_) {
         other.data_ = nullptr;

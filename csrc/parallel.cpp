@@ -59,6 +59,7 @@ std::atomic<bool> forked{false};
 struct detail::Meeting {
     alignas(64) std::atomic<int> arrived{0};
     alignas(64) std::atomic<unsigned> meetings{0};  // that have ended
+    alignas(64) std::atomic<int64_t> turns[Team::places] = {};
 };
 
 Team::Team(int rank, int size, detail::Meeting& meeting) : rank_(rank), size_(size), meeting_(meeting) {}
@@ -74,6 +75,16 @@ void Team::barrier() {
         spin_until([&] { return meeting_.meetings.load(std::memory_order_acquire) != before; });
     }
 }
+
+bool Team::has_come(int place, int64_t turn) const {
+    return meeting_.turns[place].load(std::memory_order_acquire) == turn;
+}
+
+void Team::await(int place, int64_t turn) const {
+    spin_until([&] { return has_come(place, turn); });
+}
+
+void Team::end(int place, int64_t turn) { meeting_.turns[place].store(turn + 1, std::memory_order_release); }
 
 namespace {
 

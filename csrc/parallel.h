@@ -1,6 +1,7 @@
 // Several threads at one piece of work: one fork and join per call, barriers inside.
 #pragma once
 
+#include <cstdint>
 #include <type_traits>
 
 namespace recurra {
@@ -22,6 +23,13 @@ class Team {
 
     // Waits until every thread of the team has come. What they wrote before it is seen after it.
     void barrier();
+
+    // Turns 0, 1, 2 … at each of some places: whether this one has come, waiting for it, and ending it. What was
+    // written before a turn's end is seen in the next.
+    static constexpr int places = 16;
+    bool has_come(int place, int64_t turn) const;
+    void await(int place, int64_t turn) const;
+    void end(int place, int64_t turn);
 
  private:
     const int rank_;

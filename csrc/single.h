@@ -1,6 +1,7 @@
 // One row, one step at a time: the same products as recurrence.h, with weights that are packed once.
 #pragma once
 
+#include <algorithm>
 #include <new>
 
 #include "recurrence.h"
@@ -18,26 +19,37 @@ struct Single {
     const Real* x;
     const W *weights_x, *weights_h, *weights_second;
 
-    Single(const Problem<Real>& p, Arena<Real>& arena, bool counts) : cell(p, arena), layer(cell, arena, {0, 1}, Crew{}), x(p.x.data) {
-        if (!counts) cell.pack(0, 1);
-        weights_x = kept(arena, cell.weights_x, layer.UB * p.I * Cell::inputs * P, counts);
-        weights_h = kept(arena, cell.weights_h, layer.UB * p.R * Cell::chains * P, counts);
-        int64_t second = layer.projects ? layer.RB : Cell::second ? layer.UB : 0;
-        weights_second = kept(arena, cell.weights_second, second * p.H * P, counts);
+    static constexpr bool narrow = sizeof(W) != sizeof(Real);
+
+    Single(const Problem<Real>& p, Arena<Real>& arena, bool counts)
+        : cell(p, arena, !narrow), layer(cell, arena, {0, 1}, Crew{}), x(p.x.data) {
+        if constexpr (narrow) {
+            const int64_t x_block = cell.block_x(), h_block = cell.block_h(), second_block = cell.block_second();
+            Real* const one = arena.take(std::max({x_block, h_block, second_block}));
+            weights_x = rounded_blocks(arena, layer.UB, x_block, one, counts, [&](int64_t b) { cell.pack_x(b, one); });
+            weights_h = rounded_blocks(arena, layer.UB, h_block, one, counts, [&](int64_t b) { cell.pack_h(b, one); });
+            weights_second = rounded_blocks(arena, cell.seconds(), second_block, one, counts,
+                                            [&](int64_t b) { cell.pack_second(b, one); });
+        } else {
+            weights_x = cell.weights_x, weights_h = cell.weights_h, weights_second = cell.weights_second;
+        }
         if (counts) return;
+        cell.pack(0, 1);
         for (int64_t b = 0; b < layer.RB; ++b) V::all(0).store(layer.h[0] + b * P);
         if constexpr (Cell::has_c)
             for (int64_t b = 0; b < layer.UB; ++b) V::all(0).store(layer.c + b * P);
     }
 
-    static const W* kept(Arena<Real>& arena, const Real* from, int64_t count, bool counts) {
-        if constexpr (sizeof(W) == sizeof(Real)) {
-            return from;
-        } else {
-            W* to = reinterpret_cast<W*>(arena.take((count + 1) / 2));
-            for (int64_t i = 0; i < count && !counts; ++i) to[i] = rounded(from[i]);
-            return to;
+    // Blocks of weights in bfloat16; pack(block) puts one into `one`.
+    template <class Pack>
+    static const W* rounded_blocks(Arena<Real>& arena, int64_t blocks, int64_t size, const Real* one, bool counts,
+                                   Pack pack) {
+        W* const all = reinterpret_cast<W*>(arena.take((blocks * size + 1) / 2));
+        for (int64_t b = 0; b < blocks && !counts; ++b) {
+            pack(b);
+            for (int64_t i = 0; i < size; ++i) all[b * size + i] = rounded(one[i]);
         }
+        return all;
     }
     // To the nearest bfloat16, ties to even.
     static uint16_t rounded(float value) {
@@ -62,7 +74,7 @@ struct Single {
             [&](Point<V>& point, int64_t block, int64_t) {
                 if constexpr (Cell::has_c) point.c.store(layer.c + block * P);
                 if constexpr (Cell::second) {
-                    for (int k = 0; k < 2; ++k) point.saved[k].store(record.at(block, 0, k));
+                    for (int k = 0; k < Cell::second_gate; ++k) point.saved[k].store(record.at(block, 0, k));
                     point.operand.store(layer.operand + block * P);
                 } else if (layer.projects) {
                     point.h.store(layer.operand + block * P);

@@ -47,6 +47,8 @@ struct GruResetBefore {
     static constexpr int dgates = 3;              // n, r, z
     static constexpr int x_first = 0, h_first = 1, h_count = 2;
     static constexpr int row_of[] = {2, 0, 1};
+    static constexpr int second_gate = 2;  // n: its sum needs r∘h; among the sums and among what is saved
+    static constexpr int late_dgate = 1;   // r: its gradient comes through that sum
     static constexpr bool second = true, has_c = false, peepholes = false;
 
     template <class V>

@@ -14,9 +14,9 @@ namespace recurra::RECURRA_ISA {
 
 template <bool Peepholes>
 struct Lstm {
-    static constexpr int inputs = 4, chains = 4, joined = 4;  // i, f, g, o
-    static constexpr int saved = 5;                           // i, f, g, o, c
-    static constexpr int c_saved = 4;
+    // The gates in torch.nn's order, and what is saved of them and of c.
+    enum { input_gate, forget_gate, candidate, output_gate, c_saved, saved };
+    static constexpr int inputs = 4, chains = 4, joined = 4;
     static constexpr int dgates = 4;
     static constexpr int x_first = 0, h_first = 0, h_count = 4;
     static constexpr int row_of[] = {0, 1, 2, 3};
@@ -24,13 +24,14 @@ struct Lstm {
 
     template <class V>
     static void forward(Point<V>& p) {
-        V i = p.gate[0], f = p.gate[1], o = p.gate[3];
+        V i = p.gate[input_gate], f = p.gate[forget_gate], o = p.gate[output_gate];
         if constexpr (Peepholes) i = fma(p.peephole[0], p.c, i), f = fma(p.peephole[1], p.c, f);
         i = sigmoid(i), f = sigmoid(f);
-        V g = tanh(p.gate[2]), c = next(i, f, g, p.c);
+        V g = tanh(p.gate[candidate]), c = next(i, f, g, p.c);
         if constexpr (Peepholes) o = fma(p.peephole[2], c, o);
         o = sigmoid(o);
-        p.saved[0] = i, p.saved[1] = f, p.saved[2] = g, p.saved[3] = o, p.saved[4] = p.c;
+        p.saved[input_gate] = i, p.saved[forget_gate] = f, p.saved[candidate] = g, p.saved[output_gate] = o;
+        p.saved[c_saved] = p.c;
         p.c = c;
         p.h = o * tanh(c);
     }
@@ -38,18 +39,18 @@ struct Lstm {
     // Makes of `operand` what the projection runs along, and leaves c' in `c`.
     template <class V>
     static void backward(Point<V>& p) {
-        V i = p.saved[0], f = p.saved[1], g = p.saved[2], o = p.saved[3], one = V::all(1);
-        V c = next(i, f, g, p.saved[4]), t = tanh(c);
+        V i = p.saved[input_gate], f = p.saved[forget_gate], g = p.saved[candidate], o = p.saved[output_gate], one = V::all(1);
+        V c = next(i, f, g, p.saved[c_saved]), t = tanh(c);
         V d_o = p.dh * t * o * (one - o);
         V dc = fma(p.dh * o, one - t * t, p.dc);
         if constexpr (Peepholes) dc = fma(d_o, p.peephole[2], dc);
-        p.dgate[0] = dc * g * i * (one - i);
-        p.dgate[1] = dc * p.saved[4] * f * (one - f);
-        p.dgate[2] = dc * i * (one - g * g);
-        p.dgate[3] = d_o;
+        p.dgate[input_gate] = dc * g * i * (one - i);
+        p.dgate[forget_gate] = dc * p.saved[c_saved] * f * (one - f);
+        p.dgate[candidate] = dc * i * (one - g * g);
+        p.dgate[output_gate] = d_o;
         p.dc = dc * f;
         if constexpr (Peepholes)
-            p.dc = fma(p.dgate[0], p.peephole[0], fma(p.dgate[1], p.peephole[1], p.dc));
+            p.dc = fma(p.dgate[input_gate], p.peephole[0], fma(p.dgate[forget_gate], p.peephole[1], p.dc));
         p.operand = o * t;
         p.c = c;
         p.dh = V::all(0);

@@ -91,8 +91,10 @@ def backward(
     """The gradients of what `forward` was called with. 0: not wanted, or zeros for dy and dfinal.
 
     y         read where memory is "stored" or "recomputed"
+    saved     what `forward` saved of the same cell, in the same mode and on the same instructions
     dx        address and strides, and whether to add to what is there
     dweights  overwritten, as is dstate
+    Raises ValueError where `saved` is another record.
     """
 
 class Step:

@@ -65,6 +65,33 @@ def test_strides(form: Form, dtype: torch.dtype, layout: str) -> None:
             same_bits(outcome(layer, replace(given, **{part: laid}), **ragged), expected, part)
 
 
+STRIDES = [(6, 1, 1), (1, 1, 1), (5, 0, 1), (0, 5, 1), (0, 0, 0), (3, 7, 2), (1, 7, 0), (2, 9, 3), (30, 5, 1)]
+
+
+@pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both_ways"])
+@pytest.mark.parametrize("strides", STRIDES, ids=str)
+def test_inputs_that_overlap(form: Form, strides: tuple[int, ...], bidirectional: bool) -> None:
+    """As in windows over a series: the gradient of each value of x, not of the memory below."""
+    layer = form(5, 19, bidirectional=bidirectional)
+    given = batch(layer, 7, 6)
+    windows = torch.randn(400).as_strided((7, 6, 5), strides, 3)
+    for told in ({}, {"lengths": torch.tensor([7, 3, 0, 5, 7, 1])}):
+        expected = outcome(layer, replace(given, x=windows.contiguous()), **told)
+        same_bits(outcome(layer, replace(given, x=windows), **told), expected)
+
+
+def test_inputs_that_overlap_sum_up_in_their_memory(form: Form) -> None:
+    layer, series = form(5, 19), torch.randn(40, requires_grad=True)
+    dy = batch(layer, 7, 6).dy
+    found = []
+    for view in (
+        series.as_strided((7, 6, 5), (1, 4, 1)),
+        series.as_strided((7, 6, 5), (1, 4, 1)).contiguous(),
+    ):
+        found.append(torch.autograd.grad(layer(view)[0], series, dy)[0])
+    torch.testing.assert_close(*found, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("still", [(0,), (1,), (2,), (0, 1), (0, 1, 2)])
 def test_strides_of_zero(form: Form, dtype: torch.dtype, still: tuple[int, ...]) -> None:
     """As in x.expand(...), and in the gradient of y.sum()."""

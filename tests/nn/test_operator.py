@@ -27,6 +27,14 @@ RAGGED: dict[str, Any] = {
 }
 
 
+IN_PLACE: list[tuple[Any, dict[str, Any]]] = [
+    (kind, options)
+    for kind in (nn.RNN, nn.GRU, nn.LSTM)
+    for options in ({}, {"batch_first": True}, {"num_layers": 2}, {"bidirectional": True})
+]
+IN_PLACE += [(nn.LSTM, {"proj_size": 2})]
+
+
 @pytest.fixture(autouse=True)
 def _on_the_core() -> Iterator[None]:
     with use_engine("cpu"):
@@ -88,6 +96,30 @@ def test_outputs_may_be_changed_in_place(memory: str) -> None:
         y, h = (y.relu_(), h.mul_(2)) if changed else (y.relu(), h * 2)
         found.append(torch.autograd.grad(y.sum() + h.sum(), [x, *layer.parameters()]))
     torch.testing.assert_close(*found, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("memory", ["stored", "recomputed", "checkpointed"])
+@pytest.mark.parametrize("batched", [True, False])
+@pytest.mark.parametrize(("kind", "options"), IN_PLACE)
+def test_an_output_changed_in_place_gives_right_gradients_or_an_error(
+    kind: Any, options: dict[str, Any], batched: bool, memory: str
+) -> None:
+    layer = kind(3, 4, memory=memory, **options)
+    x = torch.randn(*([5, 2, 3] if batched else [5, 3]), requires_grad=True)
+    leaves = [x, *layer.parameters()]
+    for change in (lambda y: y.zero_(), lambda y: y[1:].mul_(3), lambda y: y.unsqueeze(0).add_(1)):
+        y, _ = layer(x)
+        expected = torch.autograd.grad(y.sin().sum(), leaves)
+        y, _ = layer(x)
+        total = y.clone().sin().sum()
+        with torch.no_grad():
+            change(y)
+        try:
+            found = torch.autograd.grad(total, leaves)
+        except RuntimeError as error:
+            assert "modified by an inplace operation" in str(error)  # noqa: PT017
+        else:
+            torch.testing.assert_close(found, expected, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("what", ["input", "state", "weight"])

@@ -62,8 +62,14 @@ class Prepared(NamedTuple):
 def prepared(given: Given, memory: str) -> Prepared:
     """Check every size, since the core trusts them, and take addresses."""
     x, h, c, weights, lengths, reset, kind, both_ways = given
+    if x.dim() != 3:
+        raise RuntimeError(
+            f"Expected an input of 3 dimensions, got {x.dim()}. Give it a size for steps, rows and inputs."
+        )
     found = layout(kind, both_ways, tuple([weight.shape for weight in weights]))
     _, units, outputs, _, arranged = found
+    if c is not None and kind not in LSTMS:
+        raise RuntimeError(f"Expected no c for the cell {kind!r}, got a tensor. Give c to an LSTM alone.")
     steps, rows, inputs = x.shape
     dtype = x.dtype
     if dtype is not torch.float32 and dtype is not torch.float64:
@@ -88,11 +94,11 @@ def prepared(given: Given, memory: str) -> Prepared:
     lengths_at = 0
     if lengths is not None:
         lengths = lengths.clamp(0, steps).contiguous()
-        _expect(lengths, (rows,), torch.int64)
+        expect(lengths, (rows,), torch.int64)
         lengths_at = lengths.data_ptr()
     reset_at = (0, 0, 0)
     if reset is not None:
-        _expect(reset, (steps, rows), torch.bool)
+        expect(reset, (steps, rows), torch.bool)
         reset_at = (reset.data_ptr(), reset.stride(0), reset.stride(1))
 
     double, threads = dtype is torch.float64, torch.get_num_threads()
@@ -110,6 +116,8 @@ def prepared(given: Given, memory: str) -> Prepared:
 @lru_cache(1024)
 def layout(kind: str, both_ways: bool, shapes: tuple[Shape, ...]) -> Layout:
     """What the sizes of the weights say. Raises RuntimeError where they don't go together."""
+    if kind not in CELLS:
+        raise RuntimeError(f"Expected a cell, one of {[*CELLS]}, got {kind!r}. Name one of these.")
     directions = 2 if both_ways else 1
     parts = len(shapes) // directions
     if parts < 2 or any(len(shape) != 2 for shape in shapes[:2]):
@@ -117,6 +125,8 @@ def layout(kind: str, both_ways: bool, shapes: tuple[Shape, ...]) -> Layout:
     (_, inputs), (gates, outputs) = shapes[:2]
     units = gates // len(CELLS[kind].gates)
     gates = units * len(CELLS[kind].gates)
+    if kind not in LSTMS:
+        outputs = units  # no other cell has a projection
     expected: dict[int, Shape] = {0: (gates, inputs), 1: (gates, outputs)}
     extra: dict[int, Shape] = {} if outputs == units else {4: (outputs, units)}
     extra |= {5: (3, units)} if kind == "lstm_peephole" else {}
@@ -158,14 +168,14 @@ def _state(state: Tensor | None, shape: Shape, dtype: torch.dtype, kept: list[Te
     """A state's address, and the bytes from one direction to the next; zeros for the core's zeros."""
     if state is None:
         return 0, 0
-    _expect(state, shape, dtype)
+    expect(state, shape, dtype)
     if not state.is_contiguous():
         state = state.contiguous()
         kept.append(state)
     return state.data_ptr(), shape[1] * shape[2] * state.element_size()
 
 
-def _expect(tensor: Tensor, shape: Shape, dtype: torch.dtype) -> None:
+def expect(tensor: Tensor, shape: Shape, dtype: torch.dtype) -> None:
     if tensor.dtype is not dtype:
         raise RuntimeError(mixed(tensor.dtype, dtype))
     if tensor.shape != shape:

@@ -12,12 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recurra.engines.cpu.arrays import LSTMS, Given, Layout, innermost, layout, prepared
+from recurra.engines.cpu.arrays import LSTMS, Given, Layout, Prepared, expect, innermost, layout, prepared
 from recurra.engines.cpu.core import core
 
 # From this many bytes on, what is saved comes from the core's recycled memory: fresh pages cost more than
 # the sums that fill them.
 RECYCLED = 1 << 18
+# Modes of memory that leave a record for the backward pass.
+RECORDS = ("stored", "recomputed", "checkpointed")
 
 GIVEN = (
     "Tensor x, Tensor? h, Tensor? c, Tensor[] weights, Tensor? lengths, Tensor? reset, "
@@ -42,6 +44,7 @@ def layer_without_gradients(*args: Any) -> list[Tensor]:
 
 
 def layer_with_what_is_saved(*args: Any) -> list[Tensor]:
+    _expect_a_record(args[10])
     return run(Given(*args[:8]), *args[8:])
 
 
@@ -56,10 +59,10 @@ def run(
     size = y.element_size()
     saved, each = 0, 0
     if memory != "none":
-        pairs = steps * rows if full or ready.lengths is None else int(ready.lengths.sum())
+        pairs = steps * rows if full else _pairs(ready)
         # A graph may come from a machine whose instructions need less room.
         needed = core.saved_size(given.kind, size == 8, memory, sizes, pairs)
-        each = max(needed, _saved_size(unit, memory, rows, pairs))
+        each = max(needed, _saved_size(unit, memory, rows, pairs, y.dtype))
         results.append(_memory(each * len(ready.calls), y.dtype))
         saved = results[-1].data_ptr()
     if not rows:
@@ -77,6 +80,7 @@ def layer_backward(*args: Any) -> list[Tensor]:
     y, saved, dy, dh, dc, wanted = args[9:]
     ready = prepared(given, memory)
     _, rows, _, units, outputs = ready.calls[0][5]
+    _check_backward(given, ready, memory, args[9:])
     dx, dh_0, dc_0, *dweights = gradients = _gradients(given, wanted)
     if not rows:
         return [g.zero_() for g in gradients if g is not None]
@@ -84,7 +88,7 @@ def layer_backward(*args: Any) -> list[Tensor]:
     places = ready.layout.places
     size, parts = saved.element_size(), len(places)
     each = saved.numel() // len(ready.calls) * size
-    dy = None if dy is None else innermost(dy)
+    y, dy = (None if sequence is None else innermost(sequence) for sequence in (y, dy))
     dh, dc = (None if g is None else g.contiguous() for g in (dh, dc))
     for d, call in enumerate(ready.calls):
         pointers = [0] * 6
@@ -104,13 +108,57 @@ def layer_backward(*args: Any) -> list[Tensor]:
     return [g for g in gradients if g is not None]
 
 
+def _check_backward(given: Given, ready: Prepared, memory: str, rest: Sequence[Any]) -> None:
+    """Check what the backward pass takes beyond `given`, since the core reads it all."""
+    y, saved, dy, dh, dc, wanted = rest
+    steps, rows, _, units, outputs = sizes = ready.calls[0][5]
+    directions, dtype = len(ready.calls), given.x.dtype
+    _expect_a_record(memory)
+    if len(wanted) != 3 + len(given.weights):
+        raise RuntimeError(
+            f"Expected {3 + len(given.weights)} marks of what is wanted, got {len(wanted)}. "
+            "Give one for x, h, c and each weight."
+        )
+    if y is None and memory != "checkpointed":
+        raise RuntimeError(f"Expected y where memory is {memory!r}, got none. Give the layer's output.")
+    if dc is not None and given.kind not in LSTMS:
+        raise RuntimeError(f"Expected no dc for the cell {given.kind!r}, got a tensor. Give it for an LSTM.")
+    shapes = {"y": (steps, rows, directions * outputs)}
+    shapes |= {"h": (directions, rows, outputs), "c": (directions, rows, units)}
+    for tensor, of in ((y, "y"), (dy, "y"), (dh, "h"), (dc, "c")):
+        if tensor is not None:
+            expect(tensor, shapes[of], dtype)
+    needed = core.saved_size(given.kind, dtype is torch.float64, memory, sizes, _pairs(ready)) * directions
+    expect(saved, (saved.numel(),), dtype)
+    if saved.numel() < needed or not saved.is_contiguous():
+        raise RuntimeError(
+            f"Expected saved to be contiguous, of at least {needed} values, got {saved.numel()} with strides "
+            f"{saved.stride()}. Give what the forward pass saved."
+        )
+
+
+def _expect_a_record(memory: str) -> None:
+    if memory not in RECORDS:
+        raise RuntimeError(
+            f"Expected a memory mode for gradients, one of {[*RECORDS]}, got {memory!r}. Name one of these."
+        )
+
+
+def _pairs(ready: Prepared) -> int:
+    """Steps of all rows."""
+    steps, rows, *_ = ready.calls[0][5]
+    pairs: int = steps * rows if ready.lengths is None else int(ready.lengths.sum())
+    return pairs
+
+
 def saved_unit(kind: str, wide: bool, memory: str, steps: int, sizes: tuple[int, int, int]) -> int:
     """Values that one direction saves for each step of each row; checkpointed, for each row as a whole.
 
     For whoever traces: so asked, the number of rows and, unless checkpointed, of steps need not be known.
     sizes: I, H and R.
     """
-    unit: int = core.saved_size(kind, wide, memory, (steps, 1, *sizes), steps)
+    one, two = (core.saved_size(kind, wide, memory, (steps, rows, *sizes), rows) for rows in (1, 2))
+    unit: int = two - one
     return unit
 
 
@@ -118,9 +166,10 @@ def saved_unit(kind: str, wide: bool, memory: str, steps: int, sizes: tuple[int,
 saved_unit._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
-def _saved_size(unit: int, memory: str, rows: int, pairs: int) -> int:
+def _saved_size(unit: int, memory: str, rows: int, pairs: int, dtype: torch.dtype) -> int:
     """Values that one direction saves."""
-    return unit * (rows if memory == "checkpointed" else pairs)
+    head: int = core.saved_size("gru", dtype is torch.float64, "stored", (0, 0, 0, 0, 0), 0)
+    return head + unit * (rows if memory == "checkpointed" else pairs)
 
 
 def _outputs(given: Given, layout: Layout, rows_first: bool) -> list[Tensor]:
@@ -181,7 +230,7 @@ def fake_saving(*args: Any) -> list[Tensor]:
     rows_first, _, memory, unit = args[8:]
     given = Given(*args[:8])
     steps, rows, _ = given.x.shape
-    each = _saved_size(unit, memory, rows, steps * rows)
+    each = _saved_size(unit, memory, rows, steps * rows, given.x.dtype)
     saved = given.x.new_empty(each * (2 if given.both_ways else 1))
     return [*_outputs(given, _traced_layout(given), rows_first), saved]
 
