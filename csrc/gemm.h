@@ -50,6 +50,7 @@ template <class V, int Rows, int N, int Blocks, int First, int Count, class W>
                                                    int64_t panel_stride, Depth depth, const W* w,
                                                    int64_t block_stride) {
     constexpr int P = V::lanes;
+    [[maybe_unused]] constexpr int64_t ahead = 1024;  // values; 16 steps of depth
     V c[Blocks][Rows][Count];
 #pragma GCC unroll 8
     for (int b = 0; b < Blocks; ++b)
@@ -64,11 +65,13 @@ template <class V, int Rows, int N, int Blocks, int First, int Count, class W>
             int64_t width = q + 1 < in_group ? P : depth.size - q * P;
 #pragma GCC unroll 4
             for (int64_t k = 0; k < width; ++k, w += N * P) {
-                if constexpr (sizeof(W) < sizeof(typename V::real))
+                // Two full lines a step: the processor's own prefetches keep up with less, and these would be in the way.
+                if constexpr (sizeof(W) < sizeof(typename V::real) && N == 4)
 #pragma GCC unroll 8
                     for (int b = 0; b < Blocks; ++b)
 #pragma GCC unroll 8
-                        for (int n = 0; n < Count; n += 2) __builtin_prefetch(w + b * block_stride + (First + n) * P + 1024);
+                        for (int n = 0; n < Count; n += 2)
+                            __builtin_prefetch(w + b * block_stride + (First + n) * P + ahead);
                 V row[Blocks][Count];
 #pragma GCC unroll 8
                 for (int b = 0; b < Blocks; ++b)

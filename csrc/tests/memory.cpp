@@ -55,6 +55,24 @@ void blocks_are_used_again() {
     expect(kept() == 0, "nothing kept after a release");
 }
 
+void memory_for_a_while_is_any_that_is_free() {
+    release();
+    void* const large = take(40 * MiB);
+    give(large);
+    if (kept() == 0) return;  // a sanitizer's build keeps nothing
+    expect(kept() >= 40 * MiB, "the large block to be kept");
+    void* const lasting = take(3 * MiB);
+    expect(lasting != large, "another block for what lasts");
+    void* const brief = take(3 * MiB, true);
+    expect(brief == large, "the large block for a while");
+    give(brief);
+    give(lasting);
+    void* const larger = take(80 * MiB, true);
+    expect(kept() == 0, "smaller blocks to have made room");
+    give(larger);
+    release();
+}
+
 void what_is_kept_is_bounded() {
     give(take(100 * MiB));
     if (kept() == 0) return;  // a sanitizer's build keeps nothing
@@ -149,6 +167,7 @@ int main() {
     using namespace recurra::tests;
     memory_is_aligned_and_ones_own();
     blocks_are_used_again();
+    memory_for_a_while_is_any_that_is_free();
     what_is_kept_is_bounded();
     too_much_is_refused();
     scratch_moves();

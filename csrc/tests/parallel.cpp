@@ -57,6 +57,24 @@ long sum_by(int threads) {
 }
 constexpr long right_sum = 999 * 1000 / 2;
 
+void turns_follow_one_another() {
+    constexpr int rounds = 50;
+    for (int threads : {1, 2, 3, 4}) {
+        long last[Team::places] = {};
+        bool in_order = true;
+        parallel(threads, [&](Team& team) {
+            for (long turn = team.rank(); turn < rounds; turn += team.size())
+                for (int place = 0; place < Team::places; ++place) {
+                    team.await(place, turn);
+                    if (!team.has_come(place, turn) || last[place]++ != turn) in_order = false;
+                    team.end(place, turn);
+                }
+        });
+        expect(in_order, "each turn once the one before has ended");
+        for (long turns : last) expect(turns == rounds, "every turn at every place");
+    }
+}
+
 void teams_inside_teams() {
     parallel(4, [&](Team& team) {
         expect(sum_by(4) == right_sum, "the sum, from inside a team");
@@ -120,6 +138,7 @@ int main() {
     using namespace recurra::tests;
     everyone_has_a_place();
     barriers_order_what_is_written();
+    turns_follow_one_another();
     teams_inside_teams();
     callers_at_once();
     the_callers_rounding_holds();

@@ -44,6 +44,20 @@ def test_any_number_of_threads_on_ragged_rows(form: Form, dtype: torch.dtype, me
             same_bits(outcome(layer, given, **told), expected, f"{count} threads")
 
 
+@pytest.mark.parametrize("rows", [45, 100, 300])
+def test_more_blocks_of_rows_than_threads(form: Form, rows: int) -> None:
+    """Each thread adds its blocks' sums in their turn, also those of rows without a step."""
+    layer = form(6, 21, bidirectional=True)
+    given = batch(layer, 12, rows)
+    few = torch.randint(0, 13, (rows,)) * (torch.arange(rows) < rows // 2)
+    for told in ({}, {"lengths": torch.randint(0, 13, (rows,))}, {"lengths": few}):
+        with threads(20):
+            expected = outcome(layer, given, **told)
+        for count in (1, 2, 3, 5):
+            with threads(count):
+                same_bits(outcome(layer, given, **told), expected, f"{count} threads")
+
+
 @pytest.mark.parametrize("count", [1, 2, pytest.param(4, marks=pytest.mark.slow)])
 def test_a_hundred_times(form: Form, count: int) -> None:
     layer = form(9, 18)
