@@ -26,8 +26,8 @@ from results import keep, load, machine, processor, table, write_section
 RESULTS = Path(__file__).with_suffix(".json")
 KINDS = {kind.name: kind for kind in (ZAREMBA, MERITY, HUANG, BAHDANAU)}
 STEPS, QUICK_STEPS = 40, 5
-# Losses of the same steps drift apart by rounding, which training makes grow, step by step: never by more than
-# this, or than so many times what moving every weight to the next float does.
+# Losses of the same steps drift apart by rounding, which training makes grow, step by step: never by more
+# than this, or than so many times what moving every weight to the next float does.
 MOST, ROUNDING = 1e-3, 30.0
 INTRODUCTION = """## Models, accelerated
 
