@@ -20,6 +20,8 @@ from recurra.errors import DataError, row_word
 
 # What frames other than files are called in messages; their rows are counted from 0, as Python does.
 FRAME = "frame"
+# So many names are all told; of more, the first ones.
+ALL_NAMED = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,3 +223,20 @@ def _digest(frame: pl.DataFrame) -> str:
         else:
             digest.update("\0".join(map(str, physical.to_list())).encode())
     return digest.hexdigest()
+
+
+def need_column(table: Table, column: str) -> None:
+    """Raises DataError where the table lacks the column."""
+    if column not in table.frame.columns:
+        raise DataError(
+            f"expected the column {column!r}, got {listed(table.frame.columns)}. "
+            "Name one of these, or add it.",
+            file=table.name,
+        )
+
+
+def listed(names: list[str] | tuple[str, ...]) -> str:
+    """As in "a, b, c and 5 more"."""
+    if len(names) <= ALL_NAMED:
+        return ", ".join(names)
+    return f"{', '.join(names[: ALL_NAMED - 1])} and {len(names) - ALL_NAMED + 1} more"

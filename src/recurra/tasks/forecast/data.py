@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recurra.data import values
+from recurra.data.columns import Column, fit_column
 from recurra.data.frequency import Array, Frequency
 from recurra.data.grids import natural_horizon, natural_seasons
+from recurra.data.groups import group_rows
 from recurra.data.seasons import discover_seasons, find_seasons
-from recurra.data.tables import Table, read_table
+from recurra.data.tables import Table, listed, need_column, read_table
 from recurra.data.timeparts import join_parts
 from recurra.data.times import Stamps, parse_times
 from recurra.data.turned import TIME, VALUE, time_columns, turn
 from recurra.errors import ConfigError, DataError
 from recurra.tasks.forecast.found import describe
-from recurra.tasks.forecast.layout import Layout, Rows, group_rows, lay_out
+from recurra.tasks.forecast.layout import Layout, Rows, lay_out
 from recurra.tasks.forecast.panel import Panel, Targets, build_panel, cut_targets
-from recurra.tasks.forecast.roles import Roles, find_roles, listed, need_column
-from recurra.tasks.forecast.schema import Column, Schema, fit_column
+from recurra.tasks.forecast.roles import Roles, find_roles
+from recurra.tasks.forecast.schema import Schema
 from recurra.tasks.forecast.shape import choose_shape
 from recurra.tasks.forecast.split import Split, split_lengths
 from recurra.tasks.forecast.steps import choose_frequency, to_index

@@ -9,9 +9,10 @@ import numpy as np
 
 from recurra.data.frequency import Array
 from recurra.data.stamps import Stamps
+from recurra.data.tables import listed
 from recurra.tasks.forecast.layout import Layout
 from recurra.tasks.forecast.panel import Panel, Targets, span
-from recurra.tasks.forecast.roles import Roles, listed
+from recurra.tasks.forecast.roles import Roles
 from recurra.tasks.forecast.split import Split
 from recurra.tasks.forecast.steps import count_between
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from recurra.data import calendar
+from recurra.data.columns import Column, encode
 from recurra.data.frequency import DAY, Array
 from recurra.data.stamps import WRITTEN, show
 from recurra.data.tables import Table
 from recurra.errors import DataError
 from recurra.tasks.forecast.layout import Layout
-from recurra.tasks.forecast.schema import Column, Schema, encode
+from recurra.tasks.forecast.schema import Schema
 
 
 @dataclass(frozen=True, slots=True)

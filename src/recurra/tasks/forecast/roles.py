@@ -11,7 +11,7 @@ import polars as pl
 
 from recurra.data import values
 from recurra.data.frequency import Array
-from recurra.data.tables import Table
+from recurra.data.tables import Table, listed, need_column
 from recurra.data.timeparts import find_parts, join_parts
 from recurra.data.times import Stamps, is_time, parse_times
 from recurra.errors import DataError
@@ -38,7 +38,6 @@ MOST_ID_CANDIDATES, MOST_IDS = 8, 3
 CROWDED = 1.5
 # Times whose rows are looked at in search of an id, and the column that holds them meanwhile.
 ID_TIMES, TIME = 200, "\0time"
-ALL_NAMED = 6
 
 
 @dataclass(slots=True)
@@ -84,23 +83,6 @@ def find_roles(table: Table, config: ForecastConfig) -> Roles:
     if full:
         roles.notes.append(f"left out: {listed(full)} (to use: name as past, future or static)")
     return roles
-
-
-def need_column(table: Table, column: str) -> None:
-    """Raises DataError where the table lacks the column."""
-    if column not in table.frame.columns:
-        raise DataError(
-            f"expected the column {column!r}, got {listed(table.frame.columns)}. "
-            "Name one of these, or add it.",
-            file=table.name,
-        )
-
-
-def listed(names: list[str] | tuple[str, ...]) -> str:
-    """As in "a, b, c and 5 more"."""
-    if len(names) <= ALL_NAMED:
-        return ", ".join(names)
-    return f"{', '.join(names[: ALL_NAMED - 1])} and {len(names) - ALL_NAMED + 1} more"
 
 
 def _refuse_two_roles(config: ForecastConfig) -> None:

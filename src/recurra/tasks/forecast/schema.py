@@ -1,39 +1,15 @@
-"""What the columns of a file mean to the forecaster, and how they become numbers."""
+"""What the columns of a file mean to the forecaster."""
 
 from __future__ import annotations
-
-from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
-from recurra.data import values
+from recurra.data.columns import Column
 from recurra.data.frequency import Array, Frequency
 from recurra.data.stamps import write_times
 from recurra.tasks.forecast.shape import Shape
-
-# Categories with a column of their own; the rest share "other".
-MOST_CATEGORIES = 32
-
-
-class Column(BaseModel):
-    """A covariate and its encoding: (x - mean) / scale, or a column per category and one for others."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str
-    kind: Literal["numeric", "categorical"]
-    mean: float = 0.0
-    scale: float = 1.0
-    categories: tuple[str, ...] = ()
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """Names of the encoded columns."""
-        if self.kind == "numeric":
-            return (self.name,)
-        return (*(f"{self.name}={category}" for category in self.categories), f"{self.name}=(other)")
 
 
 class Schema(BaseModel):
@@ -88,57 +64,3 @@ class Schema(BaseModel):
         """Every column that must be there."""
         covariates = (column.name for column in (*self.past, *self.future, *self.static))
         return (*([self.time] if self.time else []), *self.time_parts, *self.ids, *self.targets, *covariates)
-
-
-def fit_column(name: str, cells: pl.Series, value: Array | None, train: Array) -> Column:
-    """The encoding of a covariate, from its training rows alone.
-
-    cells: (R,) as read.  value: (R,) float64 if numeric, None if categorical.  train: (R,) bool.
-    """
-    if value is None:
-        known = text_of(cells).filter(pl.Series(train)).drop_nulls()
-        counts = known.value_counts(sort=True, name="rows").sort(
-            ["rows", known.name], descending=[True, False]
-        )
-        return Column(
-            name=name,
-            kind="categorical",
-            categories=tuple(sorted(counts[known.name].head(MOST_CATEGORIES).to_list())),
-        )
-    known_value = value[train & ~np.isnan(value)]
-    if not len(known_value):
-        return Column(name=name, kind="numeric")
-    top = float(np.abs(known_value).max()) or 1.0  # 1e308 squared would be too much
-    mean, scale = float(np.mean(known_value / top)) * top, float(np.std(known_value / top)) * top
-    return Column(name=name, kind="numeric", mean=mean, scale=scale if scale > 1e-12 * top else 1.0)
-
-
-def encode(column: Column, cells: pl.Series, value: Array | None) -> Array:
-    """A covariate's (R, F) float32 features, NaN where it is missing."""
-    if column.kind == "numeric":
-        assert value is not None
-        top = max(abs(column.mean), column.scale, 1.0)
-        with np.errstate(over="ignore"):
-            scaled = (value / top - column.mean / top) / (column.scale / top)
-        return np.asarray(np.clip(scaled, -1e30, 1e30), dtype=np.float32)[:, None]
-    text = text_of(cells)
-    place = {category: at for at, category in enumerate(column.categories)}
-    unique = text.drop_nulls().unique()
-    other = len(place)
-    code = text.replace_strict(
-        unique, [place.get(one, other) for one in unique.to_list()], default=None, return_dtype=pl.Int64
-    )
-    hot = np.zeros((len(cells), other + 1), dtype=np.float32)
-    known = code.is_not_null().to_numpy()
-    hot[np.flatnonzero(known), code.drop_nulls().to_numpy()] = 1.0
-    hot[~known] = np.nan
-    return hot
-
-
-def text_of(cells: pl.Series) -> pl.Series:
-    """Categories as text, null where missing."""
-    if cells.dtype != pl.String:
-        return cells.cast(pl.String)
-    stripped = cells.str.strip_chars()
-    gone: Any = values.missing(cells, values.NO_CATEGORY)
-    return pl.select(pl.when(~gone).then(stripped).alias(cells.name)).to_series()

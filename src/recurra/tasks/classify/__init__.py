@@ -1,0 +1,1 @@
+"""Sequences and the classes they belong to: texts, events, measurements over time."""

@@ -1,0 +1,102 @@
+"""The options of the classifier. Each has a default that a run with none of them can live with."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from recurra.tasks.base import TaskConfig
+
+
+def share_or_file(value: object) -> object:
+    """`"0.2"` as a number, a path as its name; anything else is left to the field's own check."""
+    if value is None or isinstance(value, int | float):
+        return value
+    text = str(value)
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+Part = Annotated[float | str | None, BeforeValidator(share_or_file)]
+
+
+class ClassifyConfig(TaskConfig):
+    """What to read from the files, what tells the classes apart, and how it is judged."""
+
+    label: tuple[str, ...] | None = Field(
+        None,
+        description="Column with the class; several columns of 0 and 1 for labels that may hold at once. "
+        "Found when not named: a column called label, class, target, y, category or sentiment.",
+    )
+    label_separator: str | None = Field(
+        None, description="What stands between several labels in one cell, such as '|'."
+    )
+    text: tuple[str, ...] | None = Field(
+        None, description="Columns of text, joined by a line break. Found when not named: the one with most."
+    )
+    id: tuple[str, ...] | None = Field(
+        None,
+        description="Columns that say which sequence a row belongs to, where each row is a step. "
+        "Found when not named, where an id occurs more than once.",
+    )
+    time: str | None = Field(
+        None, description="Column that orders the steps of a sequence. Found when not named; else by rows."
+    )
+    channels: tuple[str, ...] | None = Field(
+        None, description="Columns that are read at each step. All others when not named."
+    )
+    unit: Literal["characters", "words", "bpe"] | None = Field(
+        None, description="What text is split into. Chosen by the length and amount of text when not given."
+    )
+    vocabulary: int | None = Field(
+        None, ge=3, description="Most tokens of text that are told apart. By default 20,000 (bpe: 8,000)."
+    )
+    split: str | None = Field(
+        None,
+        description="Column that says train, valid or test. Found when not named: one that says nothing else.",
+    )
+    valid: Part = Field(
+        None,
+        description="Share of the examples, or a file, kept for validation. By default none: training watches "
+        "on parts that it leaves out in turn.",
+    )
+    test: Part = Field(
+        None,
+        description="Share of the examples, or a file, kept for the test; 0 for none. By default the file's "
+        "own test part where there is one, else 0.2.",
+    )
+    folds: int | None = Field(
+        None, ge=2, description="Judge by cross-validation in this many parts rather than on one test part."
+    )
+    output: Literal["last", "mean", "max", "attention"] | None = Field(
+        None, description="How the states of all steps become one answer. Chosen when not given."
+    )
+    bidirectional: bool | None = Field(
+        None, description="Read from both ends; not for streaming. Chosen when not given."
+    )
+    unlabelled: tuple[str, ...] | None = Field(
+        None,
+        description="Files of texts without labels (a text a line, or a table) to learn the language from.",
+    )
+    longest: int = Field(
+        2000, ge=1, description="Steps of a sequence that are read; longer ones are cut, and counted."
+    )
+
+    @field_validator("label", "text", "id", "channels", "unlabelled", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        if isinstance(value, list | tuple):
+            return tuple(map(str, value))
+        return value if value is None else (str(value),)
+
+    @field_validator("valid", "test")
+    @classmethod
+    def _share(cls, value: float | str | None) -> float | str | None:
+        if isinstance(value, int | float) and not 0 <= value < 1:
+            raise ValueError(
+                f"expected a share from 0 to 1 or a file, got {value:g}. Give a share such as 0.2, or a path."
+            )
+        return value
