@@ -8,6 +8,9 @@ from recurra.data.ragged import Ragged
 from recurra.data.vocabulary import fit_vocabulary
 
 
+FILLER = ["the", "a", "film", "was", "it", "and", "of", "story", "plot", "seen", "again", "today", "long"]
+
+
 def guesses(y, classes, right=0.8, sure=3.0, seed=0):
     """(N, classes) probabilities; the class said is that of y with about this chance."""
     rng = np.random.default_rng(seed)
@@ -56,11 +59,10 @@ def examples(x, y, *, kind, classes, train, test, texts=None, unit="words", **op
 def reviews(many=200, seed=0, right=0.9, **options):
     """Short texts; the word `superb` or `dreadful` says which class each is of, as often as `right`."""
     rng = np.random.default_rng(seed)
-    filler = "the a film was it and of story acting plot seen again today slow long short".split()
     y = rng.integers(0, 2, many)
     texts = []
     for label in y:
-        words = list(rng.choice(filler, rng.integers(3, 12)))
+        words = list(rng.choice(FILLER, rng.integers(3, 12)))
         told = label if rng.random() < right else 1 - label
         words.insert(rng.integers(0, len(words) + 1), ("dreadful", "superb")[told])
         texts.append(" ".join(words) + ".")

@@ -38,8 +38,8 @@ LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece", "ece_width"})
 class Outcome:
     """What each of N examples adds to the metrics of one method.
 
-    truth, chosen, hits: (N, K + 1) float32 of 0 and 1, classes that are so, that were said, and both; the last
-    column is the labels that training did not have (zero throughout if several labels may hold).
+    truth, chosen, hits: (N, K + 1) float32 of 0 and 1, classes that are so, that were said, and both; the
+    last column is the labels that training did not have (zero throughout if several labels may hold).
     right: (N,) 1 where the whole answer is right. loss, squares: (N,) sums over `known` (N,) answers.
     confidence, correct: (M,) how sure each answer was, and whether it was right.
     """
@@ -60,7 +60,7 @@ class Outcome:
 
     @staticmethod
     def of(truth: Array, found: Array, *, several: bool) -> Outcome:
-        """truth: (N,) class numbers, below 0 if unseen; or (N, K) of 0, 1, NaN. found: (N, K) probabilities."""
+        """truth: (N,) class numbers, below 0 if unseen; or (N, K) of 0, 1, NaN. found: (N, K), chances."""
         return _several(truth, found) if several else _one(truth, found)
 
 
