@@ -43,7 +43,7 @@ class File:
 
 def read_file(path: Path) -> File:
     """Read one file. Raises DataError where it is absent, damaged or of another kind."""
-    name, raw = path.name, _content(path)
+    name, raw = path.name, content(path)
     ending = Path(name.lower().removesuffix(".gz")).suffix
     if not raw:
         raise DataError("expected a header and rows, got an empty file. Check the path.", file=name)
@@ -68,7 +68,8 @@ def _count(row: int) -> int:
     return row + 1
 
 
-def _content(path: Path) -> bytes:
+def content(path: Path) -> bytes:
+    """What a file holds, unpacked. Raises DataError where it is absent or damaged."""
     if not path.exists():
         raise DataError(f"expected a file, got nothing at {str(path)!r}. Check the path.")
     if path.is_dir():

@@ -100,7 +100,7 @@ def split_text(text: str, unit: Unit) -> list[str]:
 
 
 def fit_vocabulary(texts: Sequence[str], unit: Unit, most: int, least: int) -> Vocabulary:
-    """The `most` tokens that occur most, each at least `least` times. Raises ConfigError without tokenizers."""
+    """The `most` tokens that occur most, each at least `least` times. ConfigError without tokenizers."""
     if unit == "bpe":
         return _fit_pieces(texts, most, least)
     lower = unit == "words"

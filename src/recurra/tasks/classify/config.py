@@ -56,12 +56,12 @@ class ClassifyConfig(TaskConfig):
     )
     split: str | None = Field(
         None,
-        description="Column that says train, valid or test. Found when not named: one that says nothing else.",
+        description="Column of train, valid or test. Found when not named: one that says nothing else.",
     )
     valid: Part = Field(
         None,
-        description="Share of the examples, or a file, kept for validation. By default none: training watches "
-        "on parts that it leaves out in turn.",
+        description="Share of the examples, or a file, kept for validation. By default none: training "
+        "watches on parts that it leaves out in turn.",
     )
     test: Part = Field(
         None,
