@@ -40,10 +40,11 @@ class Delimited:
     body: bytes
     separator: str
     first: int
+    quoted: bool = True  # whether quotes are around cells, rather than part of them
 
     def line(self, row: int) -> int:
         """The line on which a row begins."""
-        if b'"' not in self.body:
+        if not self.quoted or b'"' not in self.body:
             return self.first + row
         before = self.first
         for at, (last, _) in enumerate(records(self.body, self.separator, self.first)):
@@ -77,10 +78,12 @@ def read_delimited(raw: bytes, name: str) -> Delimited:
         )
     if not header:
         notes.append(f"header: none in {name}, columns are called {names[0]} to {names[-1]}")
-    frame = _read(body, names, separator, name, lines + 1)
+    frame, quoted = _read(body, names, separator, name, lines + 1)
+    if not quoted:
+        notes.append(f"quotes: part of the cells, as some have no partner ({name})")
     notes.extend(_short_lines(body, len(names), separator, lines + 1))
     frame, style_notes = _restyle(frame, separator, name)
-    return Delimited(frame, (*notes, *style_notes), body, separator, lines + 1)
+    return Delimited(frame, (*notes, *style_notes), body, separator, lines + 1, quoted)
 
 
 def decode(raw: bytes, name: str) -> tuple[bytes, list[str]]:
@@ -214,17 +217,25 @@ def _offset(text: bytes, lines: int) -> int:
     return at
 
 
-def _read(body: bytes, names: list[str], separator: str, name: str, first: int) -> pl.DataFrame:
+def _read(body: bytes, names: list[str], separator: str, name: str, first: int) -> tuple[pl.DataFrame, bool]:
+    """The columns as text, and whether quotes are around cells: between tabs they need not be."""
     # A header of our own makes the reader fill lines that are too short, the first one too.
     stand_ins = [f"c{at}" for at in range(len(names))]
     head = separator.join(stand_ins).encode() + b"\n"
+    schema = dict.fromkeys(stand_ins, pl.String())
+    quoted = True
     try:
-        frame = pl.read_csv(
-            head + body, schema=dict.fromkeys(stand_ins, pl.String()), separator=separator, quote_char='"'
-        )
+        frame = pl.read_csv(head + body, schema=schema, separator=separator, quote_char='"')
     except pl.exceptions.PolarsError as error:
-        raise _misshapen(body, len(names), separator, name, first) from error
-    return frame.rename(dict(zip(stand_ins, names, strict=True)))
+        wrong = _misshapen(body, len(names), separator, name, first)
+        if separator != "\t" or b'"' not in body:
+            raise wrong from error
+        try:
+            frame = pl.read_csv(head + body, schema=schema, separator=separator, quote_char=None)
+        except pl.exceptions.PolarsError:
+            raise wrong from error
+        quoted = False
+    return frame.rename(dict(zip(stand_ins, names, strict=True))), quoted
 
 
 def _misshapen(body: bytes, width: int, separator: str, name: str, first: int) -> DataError:

@@ -93,9 +93,10 @@ def one_each(table: Table, labels: Labels, group: Array, names: list[str]) -> La
     return replace(labels, sets=[None if row is None else labels.sets[row] for row in at], marks=marks)
 
 
-def find_classes(raw: Raw, which: Array, file: str | None = None) -> tuple[str, ...]:
+def find_classes(raw: Raw, which: Array) -> tuple[str, ...]:
     """The classes of these examples in natural order. Raises DataError where they tell nothing apart."""
     assert raw.labels is not None
+    file = raw.problem("", 0, None).file
     counts = Counter(one for n in which for one in raw.labels.sets[n] or ())
     if raw.labels.columns:
         return raw.labels.columns

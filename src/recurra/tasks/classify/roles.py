@@ -92,7 +92,16 @@ def find_roles(table: Table, config: ClassifyConfig) -> Roles:
     taken = {*label, split}
     free = [one for one in table.frame.columns if one not in taken and not values.is_empty(table.frame[one])]
     roles = _find_sequences(table, config, label, free)
-    used = {*taken, *roles.text, *roles.ids, roles.time, *roles.steps, *(name for name, _ in roles.channels)}
+    used: set[str | None] = {
+        *taken,
+        *roles.text,
+        *roles.ids,
+        roles.time,
+        *roles.steps,
+        *(name for name, _ in roles.channels),
+    }
+    if roles.layout == "lists":
+        used |= set(_lists(table.frame, config, free))
     left = [one for one in table.frame.columns if one not in used]
     notes = [f"left out: {listed(left)}"] if left else []
     return Roles(
@@ -151,7 +160,7 @@ def _find_sequences(table: Table, config: ClassifyConfig, label: tuple[str, ...]
     frame = table.frame
     if config.text is not None:
         return Roles("rows", label, text=config.text, ids=config.id or ())
-    lists = [one for one in config.channels or free if isinstance(frame[one].dtype, pl.List | pl.Array)]
+    lists = _lists(frame, config, free)
     if lists:
         return Roles("lists", label, ids=config.id or (), channels=_list_channels(table, lists))
     texts = _texts(frame, free)
@@ -171,6 +180,11 @@ def _find_sequences(table: Table, config: ClassifyConfig, label: tuple[str, ...]
         )
     channels, steps = channels_of(steps)
     return Roles("wide", label, ids=ids, channels=tuple((one, "numeric") for one in channels), steps=steps)
+
+
+def _lists(frame: pl.DataFrame, config: ClassifyConfig, free: list[str]) -> list[str]:
+    """Columns whose cells are lists."""
+    return [one for one in config.channels or free if isinstance(frame[one].dtype, pl.List | pl.Array)]
 
 
 def _texts(frame: pl.DataFrame, free: list[str]) -> list[str]:

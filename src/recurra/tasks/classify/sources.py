@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,7 +140,7 @@ def _table_like(roles: Roles, source: Any, paths: list[Path] | None) -> Table:
     if paths is None or len(roles.text) != 1 or any(path.suffix != ".txt" for path in paths):
         return read_table(source).without_blank_rows()
     head = content(paths[0])[:10_000].decode(errors="replace").lstrip("\ufeff").split("\n")[0]
-    if roles.text[0] in head:
+    if roles.text[0] in [cell.strip(' "\r') for cell in re.split("[\t;|,]", head)]:
         return read_table(source).without_blank_rows()
     table = lines_table(paths)
     return Table(table.frame.rename({TEXT: roles.text[0]}), table.parts, table.notes, table.sha256)
