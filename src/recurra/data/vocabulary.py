@@ -28,8 +28,11 @@ WORD = re.compile(r"\w+(?:['’\-]\w+)*|[^\w\s]")
 SPACE = "\u2581"
 # Texts whose median is below this many words are names, codes and the like: their letters tell them apart.
 FEW_WORDS = 2.5
-# "Words" of more letters than this on average belong to a script without spaces, or to no language.
+# "Words" of more letters than this on average belong to no language: genes, codes.
 LONG_WORDS = 15.0
+# Thai, Lao, Burmese, Khmer; kana; Chinese characters: scripts without spaces between words.
+UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+MOSTLY = 0.5
 # With this many words in all there is enough to learn pieces from; they help where more than this share of
 # the running words occur once, as in languages that inflect much.
 PIECES_FROM, RARE = 300_000, 0.08
@@ -118,8 +121,9 @@ def choose_unit(texts: Sequence[str], examples: int) -> tuple[Unit, str]:
     usual = float(np.median([len(one) for one in words])) if words else 0.0
     if usual < FEW_WORDS:
         return "characters", "texts of a word or two"
-    letters = sum(len(word) * count for word, count in counts.items()) / counts.total()
-    if letters > LONG_WORDS:
+    letters = sum(len(word) * count for word, count in counts.items())
+    unspaced = sum(len(UNSPACED.findall(word)) * count for word, count in counts.items())
+    if unspaced > MOSTLY * letters or letters > LONG_WORDS * counts.total():
         return "characters", "no spaces between words"
     running = counts.total() * examples / len(some)
     if running >= PIECES_FROM and importlib.util.find_spec("tokenizers") is not None:
