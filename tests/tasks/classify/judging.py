@@ -7,7 +7,6 @@ import numpy as np
 from recurra.data.ragged import Ragged
 from recurra.data.vocabulary import fit_vocabulary
 
-
 FILLER = ["the", "a", "film", "was", "it", "and", "of", "story", "plot", "seen", "again", "today", "long"]
 
 
