@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from recurra.tasks.classify.config import ClassifyConfig
     from recurra.tasks.classify.schema import Layout, Schema
 
-LABEL_NAMES = ("label", "class", "target", "y", "category", "sentiment")
+# A clearer name comes first: y may be a coordinate where there is a label.
+LABEL_NAMES = (("label",), ("class", "target"), ("category", "sentiment"), ("y",))
 SPLIT_NAMES = ("split", "set", "subset", "partition", "part", "fold")
 PARTS = {
     "train": 0, "training": 0, "valid": 1, "validation": 1, "val": 1, "dev": 1, "test": 2, "testing": 2,
@@ -124,7 +125,8 @@ def _find_label(table: Table, taken: set[str | None]) -> tuple[str, ...]:
     """The column with a telling name; else, of columns without names, the one with the classes."""
     frame = table.frame
     free = [one for one in frame.columns if one not in taken]
-    hinted = [one for one in free if one.strip().lower() in LABEL_NAMES]
+    ranked = ([one for one in free if one.strip().lower() in names] for names in LABEL_NAMES)
+    hinted = next((some for some in ranked if some), [])
     if len(hinted) == 1:
         return (hinted[0],)
     if not hinted:
