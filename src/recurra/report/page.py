@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
@@ -11,6 +11,10 @@ from pathlib import Path
 
 # Whatever the page may hold, a browser fetches nothing for it.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+# Strengths of colour behind texts and cells: 1 to this for what speaks for, -1 to less this for against.
+SHADES = 4
+# Columns of a tight table from which on their names stand upright.
+ROOMY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,25 +77,44 @@ class Page:
         best: Collection[tuple[int, int]] = (),
         ours: Collection[int] = (),
         words: bool = False,
+        shades: Mapping[tuple[int, int], int] | None = None,
     ) -> None:
         """Add a table whose first column heads its rows.
 
         `best` holds (row, column) of cells to mark, `ours` rows to shade; `words` aligns left and wraps.
+        A line break in a cell is kept. `shades` gives cells colour, of a strength from -SHADES to SHADES;
+        such a table is set tight.
         """
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
         body = []
         for i, row in enumerate(rows):
             cells = [f'<th scope="row">{escape(row[0])}</th>']
             for j, cell in enumerate(row[1:], start=1):
-                mark = ' class="best"' if (i, j) in best else ""
+                mark = ' class="best"' if (i, j) in best else _shade((shades or {}).get((i, j), 0))
                 cells.append(f"<td{mark}>{escape(cell)}</td>")
             shade = ' class="ours"' if i in ours else ""
             body.append(f"<tr{shade}>{''.join(cells)}</tr>")
         kind = ' class="words"' if words else ""
+        if shades is not None:
+            kind = f' class="{"tight tall" if len(header) > ROOMY else "tight"}"'
         told = f"<caption><span>{escape(caption)}</span></caption>" if caption else ""
         self._body.append(
             f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption or header[0])}">'
             f"<table{kind}>{told}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+        )
+
+    def marked(self, title: str, pieces: Sequence[tuple[str, int]], note: str = "") -> None:
+        """Add a text in which pieces stand out: each with a strength from -SHADES to SHADES, 0 for plain.
+
+        What speaks against is underlined too, so that colour is not needed to tell the two apart.
+        """
+        inside = "".join(
+            f"<mark{_shade(strength)}>{escape(piece)}</mark>" if strength else escape(piece)
+            for piece, strength in pieces
+        )
+        told = f'<p class="told">{escape(note)}</p>' if note else ""
+        self._body.append(
+            f'<figure class="marked"><figcaption>{escape(title)}</figcaption><p>{inside}</p>{told}</figure>'
         )
 
     def figure(self, figure: Figure, *, wide: bool = False) -> None:
@@ -134,6 +157,13 @@ class Page:
     def write(self, path: str | Path) -> None:
         """Write the page as one UTF-8 file."""
         Path(path).write_text(self.html(), encoding="utf-8", newline="\n")
+
+
+def _shade(strength: int) -> str:
+    """The class of a colour behind a text; none for 0."""
+    if strength == 0:
+        return ""
+    return f' class="{"for" if strength > 0 else "against"}{min(abs(strength), SHADES)}"'
 
 
 def _inline(svg: str, prefix: str, alt: str) -> str:
