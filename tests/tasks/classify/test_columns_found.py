@@ -52,6 +52,7 @@ def test_ids_are_found_only_where_their_label_stays():
 
 
 def test_named_columns_of_a_wide_table():
+    assert "left out: user_id" in read(wide(user_id=[1, 1, 2, 2] * 5)).found
     assert read(wide(), channels=("t1", "t4")).schema.steps == ("t1", "t4")
 
 

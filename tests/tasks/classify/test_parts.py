@@ -61,6 +61,13 @@ def test_parts_by_column():
     assert refused(reviews(split=part), test=0.1) == (
         "expected a test share or data that says what is for test, got both. Leave test out."
     )
+    assert refused(reviews(split=["valid", "test"] * 20)) == (
+        "frame: expected at least 2 classes to tell apart, got only 'pos'. Give examples of others."
+    )
+    assert refused(reviews(split=["valid"] * 30 + ["test"] * 10)) == (
+        "frame: expected examples to learn from, got none beside 30 to validate and 10 to test. "
+        "Mark some as train."
+    )
     steps = read(long(split=["train"] * 24 + ["test"] * 24))
     assert steps.test.tolist() == list(range(6, 12))
 

@@ -186,6 +186,9 @@ def test_lists_in_cells(tmp_path):
     assert (data.schema.layout, data.schema.features) == ("lists", ("x", "y"))
     assert data.examples.x.lengths[:6].tolist() == [1, 1, 2, 3, 4, 1]
     assert "empty: 4 sequences of no steps, kept as one of which nothing is known" in data.found
+    gaps = [{"label": "ab"[n % 2], "x": [1, None, 2][: n % 4]} for n in range(20)]
+    (tmp_path / "c.ndjson").write_text("\n".join(map(json.dumps, gaps)))
+    assert read(tmp_path / "c.ndjson").examples.x[0].tolist() == [[0, 1]]
     inner = [{"label": "ab"[n % 2], "x": [[1.0 * n, None], [n, 2.0]]} for n in range(20)]
     (tmp_path / "b.ndjson").write_text("\n".join(map(json.dumps, inner)))
     data = read(tmp_path / "b.ndjson")

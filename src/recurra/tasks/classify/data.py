@@ -142,6 +142,12 @@ def _split(
     if not len(valid) and isinstance(config.valid, float) and config.valid > 0:
         valid = train[stratified(strata[train], config.valid, rng)]
         train = np.setdiff1d(train, valid)
+    if not len(train):
+        raise DataError(
+            f"expected examples to learn from, got none beside {len(valid):,} to validate and {len(test):,} "
+            "to test. Mark some as train.",
+            file=raw.problem("", 0, None).file,
+        )
     return train, valid, test
 
 

@@ -122,7 +122,10 @@ def encode_sequences(schema: Schema, raw: Raw) -> Ragged:
         if channel.gaps:
             flags.append(gone)
     values = np.concatenate([*found, *flags], axis=1).astype(np.float32)
-    return _at_least_one(Ragged(values, raw.steps.offsets), np.float32(0)).cut(schema.longest)
+    # Of a sequence without steps everything is missing.
+    nothing = np.zeros(values.shape[1], dtype=np.float32)
+    nothing[values.shape[1] - len(flags) :] = 1.0
+    return _at_least_one(Ragged(values, raw.steps.offsets), nothing).cut(schema.longest)
 
 
 def _encode_events(schema: Schema, steps: Steps) -> Ragged:
@@ -132,8 +135,8 @@ def _encode_events(schema: Schema, steps: Steps) -> Ragged:
     return _at_least_one(Ragged(np.array(numbers, dtype=np.int32), steps.offsets), np.int32(1))
 
 
-def _at_least_one(x: Ragged, fill: np.generic) -> Ragged:
-    """Sequences without a step get one: the unknown token, or zeros."""
+def _at_least_one(x: Ragged, fill: Array | np.generic) -> Ragged:
+    """Sequences without a step get this one."""
     lengths = x.lengths
     if (lengths > 0).all():
         return x

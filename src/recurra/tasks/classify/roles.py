@@ -171,9 +171,8 @@ def _find_sequences(table: Table, config: ClassifyConfig, label: tuple[str, ...]
         return _long(table, config, label, ids, [one for one in free if one not in ids])
     if config.channels is None and texts:
         return Roles("rows", label, text=(texts[0],), ids=config.id or ())
-    steps = step_columns(
-        frame, config.channels, [one for one in free if one not in ids and one != config.time]
-    )
+    beside = {*ids, config.time, *(one for one in free if _is_id(one) and one != "column_1")}
+    steps = step_columns(frame, config.channels, [one for one in free if one not in beside])
     if len(steps) < 2:
         raise DataError(
             f"expected a column of text, two or more columns of numbers, or an id column with several rows "
