@@ -23,7 +23,7 @@ MISTAKES, RIGHT, COURSES = 6, 4, 4
 WORDS, MOST_CLASSES = 10, 25
 HOW = (
     "Marked is what decided: blue spoke for the class that the model chose, orange and {mark} against it, "
-    "the stronger, the darker. It is measured by hiding a part and seeing how far the model's log-odds "
+    "the stronger, the deeper. It is measured by hiding a part and seeing how far the model's log-odds "
     "fall. It says what moved this model, not why something is so."
 )
 
@@ -101,10 +101,10 @@ def _rest(detail: Detail, i: int) -> str:
     chance, classes = detail.found[i], detail.data.schema.classes
     order = np.argsort(-chance, kind="stable")
     if detail.outcome.several:
-        return "Chances: " + ", ".join(f"{classes[k]} {percent(float(chance[k]))}" for k in order[:4]) + "."
+        return "Chances: " + ", ".join(f"{classes[k]} ({percent(float(chance[k]))})" for k in order[:4]) + "."
     if len(classes) == 2:
         return ""
-    return "Next: " + ", ".join(f"{classes[k]} {percent(float(chance[k]))}" for k in order[1:4]) + "."
+    return "Next: " + ", ".join(f"{classes[k]} ({percent(float(chance[k]))})" for k in order[1:4]) + "."
 
 
 def _words(page: Page, detail: Detail, model: Any) -> None:

@@ -119,15 +119,18 @@ def series(x: Array, names: Sequence[str], weight: Array, title: str, caption: s
     with drawing(HALF, 2.3) as drawn:
         axes = drawn.axes
         for begin, end, mean in _stretches(weight):
-            axes.axvspan(
-                begin - 0.5,
-                end - 0.5,
-                facecolor=COLOURS["model" if mean > 0 else "second"],
-                alpha=0.08 + 0.32 * abs(mean),
-                hatch=None if mean > 0 else "///",
-                edgecolor="none" if mean > 0 else COLOURS["second"],
-                linewidth=0,
-            )
+            colour = COLOURS["model" if mean > 0 else "second"]
+            axes.axvspan(begin - 0.5, end - 0.5, color=colour, alpha=0.08 + 0.32 * abs(mean), linewidth=0)
+            if mean < 0:
+                axes.axvspan(
+                    begin - 0.5,
+                    end - 0.5,
+                    facecolor="none",
+                    edgecolor=COLOURS["quiet"],
+                    hatch="//",
+                    alpha=0.5,
+                    linewidth=0,
+                )
         for i, channel in enumerate(shown):
             style = {"color": COLOURS["ink"], "linewidth": 1.3} if i == 0 else line(i) | {"linewidth": 1.0}
             axes.plot(steps, x[:, channel], label=names[channel], **style)
@@ -136,7 +139,7 @@ def series(x: Array, names: Sequence[str], weight: Array, title: str, caption: s
         axes.locator_params(axis="x", integer=True)
         axes.margins(x=0.01)
         if len(shown) > 1:
-            axes.legend(loc="best", ncols=len(shown))
+            axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(shown), borderaxespad=0)
     peak = int(np.argmax(np.abs(weight)))
     alt = f"{title}: {len(x)} steps of {', '.join(names[channel] for channel in shown)}; "
     return Figure(drawn.svg, f"{alt}what decided most is around step {peak}.", caption)

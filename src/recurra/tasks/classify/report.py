@@ -77,8 +77,8 @@ def _scores(page: Page, detail: Detail) -> None:
     for column, name in enumerate(shown[:-1], start=1):  # to be calibrated alone, as Majority is, is no merit
         values = np.array([method.metrics[name] for method in detail.methods])
         if np.isfinite(values).any():
-            place = np.nanargmin(values) if name in LOWER_IS_BETTER else np.nanargmax(values)
-            best.add((int(place), column))
+            top = np.nanmin(values) if name in LOWER_IS_BETTER else np.nanmax(values)
+            best |= {(int(row), column) for row in np.flatnonzero(values == top)}
     many = count(len(detail.where), "example")
     caption = f"{many}; below each score its 95 % interval, by a bootstrap over the examples."
     page.table(header, rows, caption=caption, best=best, ours={0})
