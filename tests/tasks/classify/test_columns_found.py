@@ -105,6 +105,13 @@ def test_lists_that_will_not_do(tmp_path):
     )
 
 
+def test_nothing_but_empty_sequences():
+    text = "frame: expected something in the texts or sequences, got 10 empty ones. Name other columns."
+    labels = {"label": ["a", "b"] * 5}
+    assert refused(pl.DataFrame({"x": [" "] * 10, **labels}), text="x") == text
+    assert refused(pl.DataFrame({"x": pl.Series([[]] * 10, dtype=pl.List(pl.Float64)), **labels})) == text
+
+
 def test_lists_stay_lists():
     schema = read(pl.DataFrame({"label": ["a", "b"] * 5, "x": [[1.0, 2.0]] * 10})).schema
     assert refused_later(schema, pl.DataFrame({"label": ["a"], "x": [1.0]})) == (

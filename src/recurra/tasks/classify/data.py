@@ -109,6 +109,11 @@ def read_examples(config: ClassifyConfig, source: Any) -> ClassifyData:
     refuse_unlabelled_series(config, raw)
     if raw.labels is None:
         raise DataError("expected classes, got a file that says @classLabel false. Give one with labels.")
+    if raw.empty == len(raw):
+        raise DataError(
+            f"expected something in the texts or sequences, got {len(raw):,} empty ones. Name other columns.",
+            file=raw.problem("", 0, None).file,
+        )
     labelled = known(raw)
     part = np.zeros(len(raw), dtype=np.int8) if raw.part is None else raw.part
     classes = find_classes(raw, labelled[part[labelled] != TEST])

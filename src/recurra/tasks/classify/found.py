@@ -55,6 +55,7 @@ def _sequences(schema: Schema, raw: Raw, data: ClassifyData, reason: str) -> lis
     steps = (
         f"{lengths.min():,} to {lengths.max():,}" if lengths.min() < lengths.max() else f"{lengths.max():,}"
     )
+    word = "step" if lengths.max() == 1 else "steps"
     if schema.vocabulary is not None:
         column = f"column {', '.join(schema.text)}, " if schema.text != ("text",) else ""
         unit = "pieces of words (bpe)" if schema.vocabulary.unit == "bpe" else schema.vocabulary.unit
@@ -65,7 +66,7 @@ def _sequences(schema: Schema, raw: Raw, data: ClassifyData, reason: str) -> lis
     if schema.kind == "events":
         (channel,) = schema.channels
         kinds = f"{len(channel.categories):,} different {channel.name}"
-        return [f"events: {_count(len(raw), 'sequence')} of {steps} steps, {kinds}"]
+        return [f"events: {_count(len(raw), 'sequence')} of {steps} {word}, {kinds}"]
     names = [
         f"{one.name} ({len(one.categories)} categories)" if one.categories else one.name
         for one in schema.channels
@@ -75,7 +76,7 @@ def _sequences(schema: Schema, raw: Raw, data: ClassifyData, reason: str) -> lis
     order = f" in the order of {schema.time}" if schema.time else ""
     columns = f", columns {schema.steps[0]} to {schema.steps[-1]}" if schema.steps else ""
     return [
-        f"series: {_count(len(raw), 'sequence')}{apart} of {steps} steps{order}{columns}",
+        f"series: {_count(len(raw), 'sequence')}{apart} of {steps} {word}{order}{columns}",
         f"channels: {what}, scaled to mean 0 and deviation 1",
     ]
 
@@ -156,10 +157,7 @@ def _lengths(raw: Raw, data: ClassifyData) -> list[str]:
             f"cut: {_count(cut, 'sequence')} after {longest:,} steps, the longest has {int(whole.max()):,} "
             "(--longest reads more)"
         )
-    if raw.texts is not None:
-        empty = sum(not text.strip() for text in raw.texts)
-    else:
-        empty = int((np.diff(raw.steps.offsets) == 0).sum()) if raw.steps is not None else 0
+    empty = raw.empty
     if empty:
         lines.append(f"empty: {_count(empty, 'sequence')} of no steps, kept as one of which nothing is known")
     return lines

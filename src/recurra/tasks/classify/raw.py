@@ -54,7 +54,7 @@ class Steps:
 class Raw:
     """N examples: texts, or channels over time.
 
-    part: (N,) int8, TRAIN, VALID or TEST where files or a column say so.  empty: sequences without a step.
+    part: (N,) int8, TRAIN, VALID or TEST where files or a column say so.
     """
 
     names: list[str]
@@ -68,6 +68,13 @@ class Raw:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def empty(self) -> int:
+        """How many of the texts, or sequences, have nothing in them."""
+        if self.texts is not None:
+            return sum(not text.strip() for text in self.texts)
+        return int((np.diff(self.steps.offsets) == 0).sum()) if self.steps is not None else 0
 
 
 def joined(raws: Sequence[Raw], parts: Sequence[int | None]) -> Raw:
