@@ -7,7 +7,7 @@ from judging import examples, guesses, reviews, waves
 from recurra.tasks.classify import baselines
 from recurra.tasks.classify.comparison import difference, interval, resampled
 from recurra.tasks.classify.evaluate import evaluate, judged
-from recurra.tasks.classify.metrics import Outcome
+from recurra.tasks.classify.metrics import Outcome, metrics
 
 pytest.importorskip("sklearn", reason="needs the extra [text]")
 
@@ -178,6 +178,19 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
         found = interval("accuracy", outcome.right.mean(), draws, 120)
         held += found.low <= 0.7 <= found.high
     assert 51 <= held <= 60
+
+
+def test_an_interval_holds_the_score_where_resamples_miss_classes():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 150, 300)
+    outcome = Outcome.of(y, guesses(y, 150, 0.5), several=False)
+    draws = resampled([outcome], 0, 300)[0]["macro_f1"]
+    value = metrics(outcome)["macro_f1"]
+    assert abs(draws.mean() - value) > 0.005  # what is to be mended
+    found = interval("macro_f1", value, draws, 300)
+    assert found.low < value < found.high
+    assert found.low > 0
+    assert found.high < 1
 
 
 def test_an_interval_of_what_never_fails_is_wilsons():
