@@ -17,11 +17,21 @@ def test_the_forecasting_example_runs(tmp_path):
     assert (tmp_path / "air" / "report.html").stat().st_size > 10_000
 
 
+def test_the_classification_example_runs(tmp_path):
+    command = [sys.executable, ROOT / "examples" / "classify.py", tmp_path / "names", "2s"]
+    found = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert found.returncode == 0, found.stderr
+    assert "TF-IDF" in found.stdout
+    assert "Schneider" not in found.stderr
+    assert (tmp_path / "names" / "report.html").stat().st_size > 10_000
+
+
 @pytest.mark.parametrize(
     ("name", "rows", "columns"),
     [
         ("births.csv", 7305, ["date", "births"]),
         ("air_passengers.csv", 144, ["month", "passengers"]),
+        ("names.csv", 20050, ["name", "language"]),
         ("m3_monthly_30.csv", 3452, ["id", "month", "value"]),
     ],
 )

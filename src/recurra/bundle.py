@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     import polars as pl
 
 FORMAT = 1
-RECORD, WEIGHTS, REPORT, LOG, CHECKPOINT = (
+RECORD, WEIGHTS, REPORT, LOG, CHECKPOINT, FOLDS = (
     "bundle.json",
     "weights.safetensors",
     "report.html",
     "log.jsonl",
     "checkpoint",
+    "folds",
 )
 
 

@@ -47,7 +47,13 @@ fit_app = App(name="fit", help="Fit a model to files, judge it and keep it.", he
 app.command(fit_app)
 
 Out = Annotated[str | None, Parameter(help="Folder for the bundle [default: runs/<task>].", metavar="FOLDER")]
-Files = Annotated[list[str], Parameter(name="FILE", help="CSV, Parquet or NDJSON; several are read as one.")]
+Files = Annotated[
+    list[str],
+    Parameter(
+        name="FILE",
+        help="CSV, Parquet or NDJSON (classify: .ts, .arff or a folder too); several are read as one.",
+    ),
+]
 BundleFolder = Annotated[str, Parameter(name="BUNDLE", help="Folder that `recurra fit` has written.")]
 
 

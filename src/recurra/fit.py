@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import os
 import shutil
@@ -63,7 +64,11 @@ def fit(
         for line in data.found:
             reporter.say(line)
         with seeded(config.seed, processes.rank) as seed_again:
-            model = Loop(task, config, data, folder, processes, reporter).run(resume)
+            share = config
+            if getattr(data, "folds", None):
+                share, data = _cross_validate(task, config, data, folder, processes, reporter, resume)
+                seed_again()
+            model = Loop(task, share, data, folder, processes, reporter).run(resume)
             if processes.first:
                 seed_again()
                 reporter.say("judging it beside the baselines")
@@ -74,6 +79,38 @@ def fit(
                 bundle.save(folder, task, config, data, model, evaluation, page)
         processes.wait()
         return bundle.load(folder, task)
+
+
+def _cross_validate(  # noqa: PLR0917
+    task: Any, config: Any, data: Any, folder: Path, processes: Peers, reporter: Any, resume: bool
+) -> tuple[Any, Any]:
+    """Fit a model without each fold in turn and keep what it says of that fold.
+
+    Returns the options with the part of the time budget that each model has, the last one of everything too,
+    and the data with what was said.
+    """
+    import numpy as np  # noqa: PLC0415
+    import torch  # noqa: PLC0415
+
+    from recurra.bundle import FOLDS  # noqa: PLC0415
+    from recurra.train.loop import Loop  # noqa: PLC0415
+
+    many = len(data.folds)
+    each = config.model_copy(update={"time_budget": config.time_budget / (many + 1)})
+    said = []
+    for number in range(many):
+        reporter.say(f"fold {number + 1} of {many}")
+        part = data.fold(number)
+        place = folder / FOLDS / str(number + 1)
+        if processes.first:
+            place.mkdir(parents=True, exist_ok=True)
+        processes.wait()
+        model = Loop(task, each, part, place, processes, reporter).run(resume)
+        task.finish(model, each, part)
+        with torch.no_grad():
+            said.append(task.judge(model, part))
+    reporter.say("all examples together")
+    return each, dataclasses.replace(data, judged=np.concatenate(said))
 
 
 def configure(config: type[Any], options: dict[str, Any]) -> Any:
@@ -130,7 +167,7 @@ def _what_is_there(folder: Path, resume: bool, overwrite: bool) -> list[Path]:
     """What an earlier run left in the folder. Raises ConfigError unless this one may deal with it."""
     from recurra import bundle  # noqa: PLC0415
 
-    names = (bundle.RECORD, bundle.CHECKPOINT, bundle.LOG, bundle.WEIGHTS, bundle.REPORT)
+    names = (bundle.RECORD, bundle.CHECKPOINT, bundle.LOG, bundle.WEIGHTS, bundle.REPORT, bundle.FOLDS)
     there = [folder / name for name in names if (folder / name).exists()]
     if overwrite and resume:
         raise ConfigError("expected --resume or --overwrite, got both. Give one of them.")

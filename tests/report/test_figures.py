@@ -72,7 +72,7 @@ def test_without_matplotlib_a_sentence_says_so(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert figures.missing() == (
         "The report will have no figures because matplotlib is not installed. "
-        "Install it with: pip install 'recurra[forecast]'."
+        "Install it with: pip install 'recurra[all]'."
     )
 
 

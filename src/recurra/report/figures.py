@@ -67,7 +67,7 @@ def missing() -> str | None:
         return None
     return (
         "The report will have no figures because matplotlib is not installed. "
-        "Install it with: pip install 'recurra[forecast]'."
+        "Install it with: pip install 'recurra[all]'."
     )
 
 

@@ -35,6 +35,11 @@ TASKS = {
     "forecast": Entry(
         "recurra.tasks.forecast", "Forecast", "Values over time: what comes next, and how surely."
     ),
+    "classify": Entry(
+        "recurra.tasks.classify",
+        "Classify",
+        "Sequences of text, events or numbers: which class each is of, and how surely.",
+    ),
 }
 
 

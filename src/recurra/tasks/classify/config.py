@@ -74,8 +74,14 @@ class ClassifyConfig(TaskConfig):
     output: Literal["last", "mean", "max", "attention"] | None = Field(
         None, description="How the states of all steps become one answer. Chosen when not given."
     )
-    bidirectional: bool | None = Field(
-        None, description="Read from both ends; not for streaming. Chosen when not given."
+    bidirectional: bool = Field(
+        False, description="Read from both ends; then there is no answer while a sequence goes on."
+    )
+    cell: Literal["GRU", "LSTM", "RNN"] = Field("GRU", description="The recurrence.")
+    hidden: int | None = Field(
+        None,
+        ge=1,
+        description="Units of the recurrent layer. Chosen by the number of examples when not given.",
     )
     unlabelled: tuple[str, ...] | None = Field(
         None,

@@ -68,6 +68,7 @@ class ClassifyData:
     folds: list[Array] | None = None
     unlabelled: Ragged | None = None
     source: Source | None = field(default=None, repr=False)
+    judged: Array | None = None  # (N, K) what models fitted without each fold said of it
 
     def fold(self, k: int) -> ClassifyData:
         """The data with fold k as the test part; scales and vocabulary are learnt from the others alone."""

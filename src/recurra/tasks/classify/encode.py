@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 # Tokens that are told apart, at most.
 MOST_TOKENS, MOST_PIECES, MOST_EVENTS = 20_000, 8_000, 20_000
-# From so many running words on, a word that occurs once says too little to be learnt.
-ENOUGH_WORDS = 5_000
 # Encoded values are clipped here, as in forecasting: beyond it a value says no more than that it is far out.
 FAR = 10.0
 
@@ -81,9 +79,8 @@ def _fit_text(config: ClassifyConfig, texts: list[str]) -> tuple[Vocabulary, str
     unit: Unit
     unit, reason = (config.unit, "as named") if config.unit else choose_unit(texts, len(texts))
     most = config.vocabulary or (MOST_PIECES if unit == "bpe" else MOST_TOKENS)
-    running = sum(text.count(" ") + 1 for text in texts)
-    least = 2 if running >= ENOUGH_WORDS else 1
-    return fit_vocabulary(texts, unit, most, least), reason
+    # A word that occurs once tells nothing by itself, but the letters inside it do.
+    return fit_vocabulary(texts, unit, most, 1), reason
 
 
 def _fit_channels(steps: Steps, train: Array) -> tuple[Channel, ...]:

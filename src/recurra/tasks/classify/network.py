@@ -1,0 +1,115 @@
+"""One recurrent network that reads a sequence and says which class it is of."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import recurra.nn
+from recurra.tasks.classify.schema import Schema
+
+# Widths of the recurrent layer by the number of training examples.
+SMALL, MIDDLE, LARGE = 64, 128, 256
+FEW, MANY = 1_000, 100_000
+# Dropout: of whole tokens, of channels of the embedding (the same at all steps: Gal & Ghahramani 2016), and
+# of what the answer is made from.
+TOKENS, CHANNELS, ANSWER = 0.3, 0.5, 0.5
+LETTERS = 0.05  # of characters and events, whose neighbours do not say what they were
+# Of a series: noise of each value and of each channel's scale, in standard deviations.
+NOISE, SCALING = 0.05, 0.1
+TAPS = 5  # steps of a series that the recurrent layer sees at once
+BOUND = 8.0  # of attention's scores, whose exponentials are summed as they come
+
+
+def hidden_size(schema: Schema) -> int:
+    """A width that suits the amount of data."""
+    return SMALL if schema.examples < FEW else MIDDLE if schema.examples < MANY else LARGE
+
+
+class Network(nn.Module):
+    """Embedding or convolution, one recurrent layer, and what its states say at the end, pooled or attended.
+
+    output "last": the state after the last step. "mean", "max": over all steps. "attention": the mean with
+    weights exp(v·tanh(W y_t)) (Bahdanau et al. 2015). All four are sums or maxima over the steps so far, so
+    that there is an answer after each step at no more cost.
+    """
+
+    def __init__(  # noqa: PLR0917
+        self, schema: Schema, cell: str, hidden: int, output: str, bidirectional: bool, classes: int
+    ) -> None:
+        super().__init__()
+        self.output = output
+        self.tokens = schema.kind != "series"
+        words = schema.vocabulary is not None and schema.vocabulary.unit != "characters"
+        self.lost = TOKENS if words else LETTERS
+        if self.tokens:
+            self.embedding = nn.Embedding(schema.width, hidden, padding_idx=0)
+            nn.init.normal_(self.embedding.weight, std=0.1)
+            with torch.no_grad():
+                self.embedding.weight[0] = 0.0
+            read = hidden
+        else:
+            self.taps = nn.Conv1d(schema.width, hidden, TAPS)
+            read = hidden + schema.width
+        layer = getattr(recurra.nn, cell)
+        self.recurrent = layer(read, hidden, batch_first=True, bidirectional=bidirectional)
+        wide = hidden * (1 + bidirectional)
+        if output == "attention":
+            self.project, self.score = nn.Linear(wide, hidden), nn.Linear(hidden, 1, bias=False)
+        self.answer = nn.Linear(wide, classes)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Logits (B, K) of tokens (B, T) or numbers (B, T, C)."""
+        return self.classify(self.embed(x), lengths)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """(B, T, E) of tokens (B, T); a series (B, T, C) as it is, with noise while training."""
+        if not self.tokens:
+            if not self.training:
+                return x
+            scale = 1 + SCALING * torch.randn(x.shape[0], 1, x.shape[2])
+            return x * scale + NOISE * torch.randn_like(x)
+        if self.training:
+            x = torch.where((torch.rand(x.shape) < self.lost) & (x > 0), 1, x)
+        return self.embedding(x)  # type: ignore[no-any-return]
+
+    def states(self, embedded: Tensor, lengths: Tensor) -> Tensor:
+        """(B, T, D·H) the recurrent layer's outputs."""
+        if self.tokens:
+            keep = F.dropout(torch.ones_like(embedded[:, :1]), CHANNELS, self.training)
+            embedded = embedded * keep
+        else:
+            seen = self.taps(F.pad(embedded.transpose(1, 2), (TAPS - 1, 0))).transpose(1, 2).relu()
+            embedded = torch.cat([embedded, F.dropout(seen, CHANNELS / 2, self.training)], 2)
+        return self.recurrent(embedded, lengths=lengths)[0]  # type: ignore[no-any-return]
+
+    def classify(self, embedded: Tensor, lengths: Tensor) -> Tensor:
+        """Logits (B, K) of whole sequences."""
+        y = self.states(embedded, lengths)
+        inside = (torch.arange(y.shape[1]) < lengths[:, None])[..., None]
+        if self.output == "last":
+            pooled = y[torch.arange(len(y)), lengths - 1]
+            if self.recurrent.bidirectional:  # the reverse direction ends at the first step
+                half = y.shape[2] // 2
+                pooled = torch.cat([pooled[:, :half], y[:, 0, half:]], 1)
+        elif self.output == "max":
+            pooled = y.masked_fill(~inside, -torch.inf).amax(1)
+        else:
+            weight = inside * (self._weight(y) if self.output == "attention" else 1.0)
+            pooled = (weight * y).sum(1) / weight.sum(1)
+        return self.answer(F.dropout(pooled, ANSWER, self.training))  # type: ignore[no-any-return]
+
+    def running(self, embedded: Tensor, lengths: Tensor) -> Tensor:
+        """Logits (B, T, K) after each step, of what was read by then."""
+        y = self.states(embedded, lengths)
+        if self.output == "max":
+            y = y.cummax(1).values
+        elif self.output != "last":
+            weight = self._weight(y) if self.output == "attention" else torch.ones_like(y[..., :1])
+            y = (weight * y).cumsum(1) / weight.cumsum(1)
+        return self.answer(y)  # type: ignore[no-any-return]
+
+    def _weight(self, y: Tensor) -> Tensor:
+        score = self.score(self.project(y).tanh())
+        return (BOUND * torch.tanh(score / BOUND)).exp()
