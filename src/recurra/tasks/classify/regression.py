@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -17,13 +18,13 @@ ITERATIONS, TOLERANCE = 60, 1e-5
 class Features:
     """N rows of F features, sparse: where the numbers that are not zero stand, and what they are.
 
-    Both the matrix and its transpose are kept by rows, since products with both are needed.
+    They are kept by rows and by columns, since products with the matrix and its transpose are needed.
     """
 
     def __init__(self, row: Array, column: Array, value: Array, shape: tuple[int, int]) -> None:
         self.row, self.column, self.value, self.shape = row, column, value, shape
-        self._forward = _by_rows(row, column, value, shape)
-        self._backward = _by_rows(column, row, value, (shape[1], shape[0]))
+        self._by_row = _bags(row, column, value, shape[0])
+        self._by_column = _bags(column, row, value, shape[1])
 
     def take(self, which: Array) -> Features:
         """Some of the rows, ascending."""
@@ -36,11 +37,11 @@ class Features:
 
     def times(self, weight: Tensor) -> Tensor:
         """(N, K) from weights (F, K)."""
-        return self._forward @ weight
+        return _summed(weight, *self._by_row)
 
     def back(self, error: Tensor) -> Tensor:
         """(F, K) from errors (N, K)."""
-        return self._backward @ error
+        return _summed(error, *self._by_column)
 
 
 class Dense:
@@ -63,15 +64,19 @@ class Dense:
         return self.matrix.T @ error
 
 
-def _by_rows(row: Array, column: Array, value: Array, shape: tuple[int, int]) -> Tensor:
-    order = np.argsort(row, kind="stable")
-    starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=shape[0]))])
-    return torch.sparse_csr_tensor(
-        torch.from_numpy(starts),
-        torch.from_numpy(column[order].astype(np.int64)),
+def _bags(owner: Array, part: Array, value: Array, many: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The parts of each owner one after another, where each owner's begin, and their weights."""
+    order = np.argsort(owner, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=many))[:-1]])
+    return (
+        torch.from_numpy(part[order].astype(np.int64)),
+        torch.from_numpy(starts.astype(np.int64)),
         torch.from_numpy(value[order].astype(np.float32)),
-        shape,
     )
+
+
+def _summed(rows: Tensor, part: Tensor, starts: Tensor, value: Tensor) -> Tensor:
+    return F.embedding_bag(part, rows, starts, per_sample_weights=value, mode="sum")
 
 
 def fit(
@@ -112,7 +117,7 @@ def fit(
 def losses(z: Tensor, truth: Tensor, known: Tensor, several: bool) -> Tensor:
     """(N,) log loss of logits (N, K); of several labels, their sum."""
     if several:
-        each = torch.nn.functional.binary_cross_entropy_with_logits(z, truth, reduction="none")
+        each = F.binary_cross_entropy_with_logits(z, truth, reduction="none")
         return (each * known).sum(1)
     return torch.logsumexp(z, 1) - (z * truth).sum(1)
 
