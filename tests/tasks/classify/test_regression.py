@@ -54,8 +54,8 @@ def test_what_is_chosen_was_found_without_the_fold(problem):
     noise = rng.integers(0, 3, len(y))  # labels that say nothing: held out, they cannot be foretold
     folds = [np.arange(k, len(y), 5) for k in range(5)]
     sparse = both(x)[1]
-    penalty, found = regression.chosen(sparse, hot(noise), folds, (1.0, 1e-5), several=False)
-    assert penalty == 1.0
+    penalties, found = regression.chosen(sparse, hot(noise), folds, (1.0, 1e-5), several=False)
+    assert penalties == (1.0,)
     again = regression.fit(
         sparse.take(np.setdiff1d(np.arange(len(y)), folds[2])),
         hot(noise)[np.setdiff1d(np.arange(len(y)), folds[2])],

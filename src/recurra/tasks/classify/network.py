@@ -11,11 +11,12 @@ from recurra.tasks.classify.schema import Schema
 
 # Widths of the recurrent layer by the number of training examples.
 SMALL, MIDDLE, LARGE = 64, 128, 256
-FEW, MANY = 1_000, 100_000
+FEW, MANY = 1_000, 10_000
 # Dropout: of whole tokens, of channels of the embedding (the same at all steps: Gal & Ghahramani 2016), and
 # of what the answer is made from.
 TOKENS, CHANNELS, ANSWER = 0.3, 0.5, 0.5
-LETTERS = 0.05  # of characters and events, whose neighbours do not say what they were
+# Of characters and events, which are few and whose neighbours do not say what they were, less.
+LETTERS, CHANNELS_OF_LETTERS = 0.02, 0.1
 # Of a series: noise of each value and of each channel's scale, in standard deviations.
 NOISE, SCALING = 0.05, 0.1
 TAPS = 5  # steps of a series that the recurrent layer sees at once
@@ -42,7 +43,7 @@ class Network(nn.Module):
         self.output = output
         self.tokens = schema.kind != "series"
         words = schema.vocabulary is not None and schema.vocabulary.unit != "characters"
-        self.lost = TOKENS if words else LETTERS
+        self.lost, self.dropped = (TOKENS, CHANNELS) if words else (LETTERS, CHANNELS_OF_LETTERS)
         if self.tokens:
             self.embedding = nn.Embedding(schema.width, hidden, padding_idx=0)
             nn.init.normal_(self.embedding.weight, std=0.1)
@@ -77,11 +78,11 @@ class Network(nn.Module):
     def states(self, embedded: Tensor, lengths: Tensor) -> Tensor:
         """(B, T, D·H) the recurrent layer's outputs."""
         if self.tokens:
-            keep = F.dropout(torch.ones_like(embedded[:, :1]), CHANNELS, self.training)
+            keep = F.dropout(torch.ones_like(embedded[:, :1]), self.dropped, self.training)
             embedded = embedded * keep
         else:
             seen = self.taps(F.pad(embedded.transpose(1, 2), (TAPS - 1, 0))).transpose(1, 2).relu()
-            embedded = torch.cat([embedded, F.dropout(seen, CHANNELS / 2, self.training)], 2)
+            embedded = torch.cat([embedded, F.dropout(seen, self.dropped, self.training)], 2)
         return self.recurrent(embedded, lengths=lengths)[0]  # type: ignore[no-any-return]
 
     def classify(self, embedded: Tensor, lengths: Tensor) -> Tensor:

@@ -124,9 +124,10 @@ def losses(z: Tensor, truth: Tensor, known: Tensor, several: bool) -> Tensor:
 
 def chosen(
     x: Features | Dense, y: Tensor, folds: Sequence[Array], penalties: Sequence[float], *, several: bool
-) -> tuple[float, Tensor]:
-    """The penalty of the least log loss on the folds left out, and the logits (N, K) found for them then.
+) -> tuple[Sequence[float], Tensor]:
+    """Penalties down to that of the least log loss on the folds left out, and its logits (N, K) for them.
 
+    penalties: from strong to weak.
     folds: each with the places of the examples that it leaves out; together all of them.
     """
     known, truth = torch.isfinite(y), torch.nan_to_num(y)
@@ -135,9 +136,18 @@ def chosen(
         rest = np.setdiff1d(np.arange(len(y)), fold)
         inside, outside = x.take(rest), x.take(np.sort(fold))
         weight: Tensor | None = None
-        for n, penalty in enumerate(penalties):  # from strong to weak, each begins where the last one ended
+        for n, penalty in enumerate(penalties):
             weight = fit(inside, y[rest], penalty, several=several, start=weight)
             found[n, np.sort(fold)] = outside.times(weight[:-1]) + weight[-1]
     loss = [float(losses(one, truth, known, several).mean()) for one in found]
     best = int(np.argmin(loss))
-    return penalties[best], found[best]
+    return penalties[: best + 1], found[best]
+
+
+def follow(x: Features | Dense, y: Tensor, penalties: Sequence[float], *, several: bool) -> Tensor:
+    """Weights for the last of the penalties, each begun where the one before ended."""
+    weight: Tensor | None = None
+    for penalty in penalties:
+        weight = fit(x, y, penalty, several=several, start=weight)
+    assert weight is not None
+    return weight

@@ -20,6 +20,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 WIDE, HIGH = 9, 3  # taps of a kernel, and how many of them are 2 rather than -1
 KERNELS = tuple(combinations(range(WIDE), HIGH))
 MOST_DILATIONS, THRESHOLDS = 7, 4
+CHUNK = 2_000_000  # outputs that are looked at together
 LEARNT_FROM = 256  # sequences whose values set the thresholds
 
 
@@ -51,9 +52,20 @@ class Shapes(nn.Module):
         self.register_buffer("mean", torch.zeros(shapes * THRESHOLDS))
         self.register_buffer("scale", torch.ones(shapes * THRESHOLDS))
 
-    def learn(self, x: Ragged, seed: int) -> None:
-        """Draw each shape's channels, and set the thresholds by some of the sequences."""
+    def learn(self, x: Ragged, seed: int) -> tuple[Dense, Array]:
+        """Set kernels, thresholds and scales; returns the regression's features and the places they have."""
         rng = np.random.default_rng([seed, 1])
+        self._draw(rng)
+        self._set_thresholds(x, rng)
+        size = max(1, CHUNK // max(1, int(x.lengths.max(initial=1)) * len(self.kernels)))
+        parts = [np.arange(at, min(at + size, len(x))) for at in range(0, len(x), size)]
+        found = torch.cat([self.shares(*x.padded(part)) for part in parts])
+        self.mean.copy_(found.mean(0))
+        self.scale.copy_(found.std(0, correction=0).clamp(min=1e-3) * math.sqrt(found.shape[1]))
+        return Dense((found - self.mean) / self.scale), np.arange(found.shape[1])
+
+    def _draw(self, rng: np.random.Generator) -> None:
+        """The kernels, each over some of the channels."""
         shapes, channels, _ = self.kernels.shape
         one = np.full((len(KERNELS), WIDE), -1.0)
         for row, places in zip(one, KERNELS, strict=True):
@@ -64,6 +76,10 @@ class Shapes(nn.Module):
             many = int(2 ** rng.uniform(0, math.log2(most + 1)))
             kernels[n, rng.choice(channels, many, replace=False)] = one[n % len(KERNELS)]
         self.kernels.copy_(torch.from_numpy(kernels))
+
+    def _set_thresholds(self, x: Ragged, rng: np.random.Generator) -> None:
+        """Quantiles of each kernel's output on some of the sequences."""
+        shapes = len(self.kernels)
         some = rng.permutation(len(x))[:LEARNT_FROM]
         # Quantiles that are spread without a pattern, as there: the golden ratio's multiples.
         spread = np.modf(np.arange(1, shapes * THRESHOLDS + 1) * (math.sqrt(5) - 1) / 2)[0]
@@ -109,15 +125,3 @@ class Shapes(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Logits (B, K) of whole series."""
         return (self.shares(x, lengths) - self.mean) / self.scale @ self.weight + self.bias
-
-    def features(self, x: Ragged, learn: bool, chunk: int = 2_000_000) -> Dense:
-        """The regression's features of all series, standardised; `learn` sets how, by these."""
-        size = max(1, chunk // max(1, int(x.lengths.max(initial=1)) * len(self.kernels)))
-        parts = [
-            self.shares(*x.padded(np.arange(at, min(at + size, len(x))))) for at in range(0, len(x), size)
-        ]
-        found = torch.cat(parts)
-        if learn:
-            self.mean.copy_(found.mean(0))
-            self.scale.copy_(found.std(0, correction=0).clamp(min=1e-3) * math.sqrt(found.shape[1]))
-        return Dense((found - self.mean) / self.scale)

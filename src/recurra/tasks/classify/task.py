@@ -35,7 +35,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 NETWORKS = FOLDS
 # Operations that training takes for each step of a sequence, weight and network; how many of them count on
 # in a second of the time budget (2 cores of a small machine); and the share of the budget that is planned.
-OPERATIONS, SPEED, PLANNED = 6, 8e9, 0.7
+OPERATIONS, SPEED, PLANNED = 6, 3e10, 0.7
 PRETRAINED = 0.3  # of the budget, on top, for a start from texts without labels
 # Times that each example is read, for so many examples; more of them are read less often.
 PASSES, PASSES_LETTERS, EXAMPLES = 8, 24, 8_000

@@ -14,7 +14,6 @@ from recurra.tasks.classify import regression
 from recurra.tasks.classify.calibration import fit_temperature
 from recurra.tasks.classify.data import ClassifyData
 from recurra.tasks.classify.model import Classifier
-from recurra.tasks.classify.regression import Dense, Features
 from recurra.tasks.classify.shapes import Shapes
 from recurra.tasks.classify.split import fold_parts, strata_of
 
@@ -77,9 +76,7 @@ def _count(model: Classifier, data: ClassifyData, which: Array, seed: int) -> Te
     train = rng.permutation(data.train)[:MOST_EXAMPLES]
     train = np.sort(train[: max(1, int(np.searchsorted(np.cumsum(lengths[train]), MOST_STEPS)))])
     x = data.examples.x.take(train)
-    if isinstance(member, Shapes):
-        member.learn(x, seed)
-    features: Features | Dense = member.features(x, True)
+    features, places = member.learn(x, seed)
     y = _hot(data.examples.y[train], len(data.schema.classes))
     if len(data.valid):
         parts = fold_parts(strata_of(data.examples.y[train]), FOLDS, np.random.default_rng(FOLDS))
@@ -87,9 +84,10 @@ def _count(model: Classifier, data: ClassifyData, which: Array, seed: int) -> Te
         parts = [np.flatnonzero(left_out(data)[train] == number) for number in range(FOLDS)]
     parts = [part for part in parts if len(part)]
     penalties = SHAPES if isinstance(member, Shapes) else tuple(one / len(train) for one in GRAMS)
-    penalty, found = regression.chosen(features, y, parts, penalties, several=several)
-    weight = regression.fit(features, y, penalty, several=several)
-    member.weight.copy_(weight[:-1])
+    down_to, found = regression.chosen(features, y, parts, penalties, several=several)
+    weight = regression.follow(features, y, down_to, several=several)
+    member.weight.zero_()
+    member.weight[places] = weight[:-1]
     member.bias.copy_(weight[-1])
     if len(data.valid):
         return _read(member, data.examples.x, which)
