@@ -18,12 +18,18 @@ def data(request):
     return KINDS[request.param]()
 
 
+def sized(data, networks=2, hidden=8, output="max"):
+    """The schema with sizes for a test."""
+    sizes = {"networks": networks, "hidden": hidden, "output": output}
+    return data.schema.model_copy(update={"shape": data.schema.shape.model_copy(update=sizes)})
+
+
 @pytest.mark.parametrize("output", OUTPUTS)
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("cell", ["GRU", "LSTM", "RNN"])
 def test_a_row_alone_says_what_it_says_in_a_batch(data, output, bidirectional, cell):
     torch.manual_seed(0)
-    model = Classifier(data.schema, 2, cell, 8, output, bidirectional).eval()
+    model = Classifier(sized(data, output=output), cell, bidirectional).eval()
     model.share.fill_(0.6)
     which = np.argsort(data.examples.x.lengths)[[0, 3, -1]]
     with torch.no_grad():
@@ -36,7 +42,7 @@ def test_a_row_alone_says_what_it_says_in_a_batch(data, output, bidirectional, c
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_after_each_step_it_says_what_the_beginning_says(data, output):
     torch.manual_seed(0)
-    model = Classifier(data.schema, 2, "GRU", 8, output, False).eval()
+    model = Classifier(sized(data, output=output), "GRU", False).eval()
     model.share.fill_(0.6)
     n = int(np.argmax(data.examples.x.lengths))
     x, lengths = data.examples.x.padded(np.array([n]))
@@ -55,7 +61,7 @@ def test_the_pools_are_what_they_are_called(data):
         "max": lambda y: y.amax(0),
         "last": lambda y: y[-1],
     }.items():
-        network = Network(data.schema, "GRU", 8, output, False, 3).eval()
+        network = Network(sized(data, output=output), "GRU", False).eval()
         with torch.no_grad():
             y = network.states(network.embed(x), lengths)
             expected = torch.stack([network.answer(pool(y[n, : int(lengths[n])])) for n in range(3)])
@@ -64,7 +70,7 @@ def test_the_pools_are_what_they_are_called(data):
 
 def test_a_step_whose_embedding_is_zero_is_hidden_from_all_members(data):
     torch.manual_seed(0)
-    model = Classifier(data.schema, 2, "GRU", 8, "max", False).eval()
+    model = Classifier(sized(data), "GRU", False).eval()
     model.share.fill_(0.0)
     with torch.no_grad():
         model.counted.weight.normal_()
@@ -83,7 +89,7 @@ def test_a_step_whose_embedding_is_zero_is_hidden_from_all_members(data):
 
 
 def test_probabilities_have_the_temperature(data):
-    model = Classifier(data.schema, 1, "GRU", 4, "max", False)
+    model = Classifier(sized(data, networks=1), "GRU", False)
     model.temperature.fill_(2.0)
     z = torch.tensor([[1.0, 2.0, -1.0]])
     torch.testing.assert_close(model.probabilities(z), (z / 2).softmax(1))

@@ -17,6 +17,7 @@ from recurra.tasks.classify.encode import encode_sequences, fit_schema, usual_le
 from recurra.tasks.classify.labels import encode_labels, find_classes
 from recurra.tasks.classify.raw import TEST, VALID, Raw
 from recurra.tasks.classify.schema import Schema
+from recurra.tasks.classify.shape import shape_of
 from recurra.tasks.classify.sources import (
     known,
     read_known,
@@ -95,6 +96,7 @@ class Source:
         )
         examples = _examples(schema, self.raw)
         schema = schema.model_copy(update={"length": usual_length(examples.x.lengths[train])})
+        schema = schema.model_copy(update={"shape": shape_of(self.config, schema)})
         unlabelled = None
         if self.unlabelled and schema.vocabulary is not None:
             unlabelled = schema.vocabulary.encode_all(self.unlabelled).cut(schema.longest)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,6 @@ from recurra.tasks.classify.schema import Schema
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# Places in the table of n-grams, which share one where they meet by chance.
-MOST_PLACES, FEWEST_PLACES = 2**18, 2**16
 # n-grams of tokens that are words, of tokens that are characters, and of the characters inside a word.
 OF_WORDS, OF_CHARACTERS, INSIDE = (1, 2), (1, 2, 3, 4, 5), (2, 3, 4, 5)
 MOST_INSIDE = 24
@@ -44,8 +41,7 @@ class Grams(nn.Module):
         self.orders = OF_CHARACTERS if letters else OF_WORDS
         self.begin, self.end = schema.width, schema.width + 1  # as tokens
         inside = np.zeros((schema.width, 0)) if letters else _inside(schema)
-        places = 2 ** math.ceil(math.log2(max(1, schema.examples * schema.length * (len(self.orders) + 4))))
-        self.places = int(np.clip(places, FEWEST_PLACES, MOST_PLACES))
+        self.places = schema.shape.places
         self.register_buffer("inside", torch.from_numpy(inside.astype(np.int64)), persistent=False)
         self.register_buffer("idf", torch.zeros(self.places))
         self.register_buffer("weight", torch.zeros(self.places, len(schema.classes)))

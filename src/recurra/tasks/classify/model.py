@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from recurra.tasks.classify.grams import Grams
-from recurra.tasks.classify.network import Network, hidden_size
+from recurra.tasks.classify.network import Network
 from recurra.tasks.classify.schema import Schema
 from recurra.tasks.classify.shapes import Shapes
 
@@ -20,14 +20,11 @@ class Classifier(nn.Module):
     share: Tensor
     temperature: Tensor
 
-    def __init__(  # noqa: PLR0917
-        self, schema: Schema, networks: int, cell: str, hidden: int | None, output: str, bidirectional: bool
-    ) -> None:
+    def __init__(self, schema: Schema, cell: str, bidirectional: bool) -> None:
         super().__init__()
         self.several, self.bidirectional = schema.several, bidirectional
-        width, classes = hidden or hidden_size(schema), len(schema.classes)
         self.networks = nn.ModuleList(
-            Network(schema, cell, width, output, bidirectional, classes) for _ in range(networks)
+            Network(schema, cell, bidirectional) for _ in range(schema.shape.networks)
         )
         self.counted: Grams | Shapes = Shapes(schema) if schema.kind == "series" else Grams(schema)
         self.register_buffer("share", torch.ones(()))

@@ -9,9 +9,6 @@ from torch import Tensor, nn
 import recurra.nn
 from recurra.tasks.classify.schema import Schema
 
-# Widths of the recurrent layer by the number of training examples.
-SMALL, MIDDLE, LARGE = 64, 128, 256
-FEW, MANY = 1_000, 10_000
 # Dropout: of whole tokens, of channels of the embedding (the same at all steps: Gal & Ghahramani 2016), and
 # of what the answer is made from.
 TOKENS, CHANNELS, ANSWER = 0.3, 0.5, 0.5
@@ -23,11 +20,6 @@ TAPS = 5  # steps of a series that the recurrent layer sees at once
 BOUND = 8.0  # of attention's scores, whose exponentials are summed as they come
 
 
-def hidden_size(schema: Schema) -> int:
-    """A width that suits the amount of data."""
-    return SMALL if schema.examples < FEW else MIDDLE if schema.examples < MANY else LARGE
-
-
 class Network(nn.Module):
     """Embedding or convolution, one recurrent layer, and what its states say at the end, pooled or attended.
 
@@ -36,10 +28,9 @@ class Network(nn.Module):
     that there is an answer after each step at no more cost.
     """
 
-    def __init__(  # noqa: PLR0917
-        self, schema: Schema, cell: str, hidden: int, output: str, bidirectional: bool, classes: int
-    ) -> None:
+    def __init__(self, schema: Schema, cell: str, bidirectional: bool) -> None:
         super().__init__()
+        hidden, output, classes = schema.shape.hidden, schema.shape.output, len(schema.classes)
         self.output = output
         self.tokens = schema.kind != "series"
         words = schema.vocabulary is not None and schema.vocabulary.unit != "characters"

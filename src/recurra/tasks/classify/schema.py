@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from recurra.data.columns import Column
 from recurra.data.vocabulary import PADDING, UNKNOWN, Vocabulary
+from recurra.tasks.classify.shape import Shape
 
 Kind = Literal["text", "events", "series"]
 Layout = Literal["rows", "wide", "long", "lists", "archive"]
@@ -40,6 +41,7 @@ class Schema(BaseModel):
     examples: int  # in the training part
     length: int  # the 95th percentile of their steps
     longest: int
+    shape: Shape = Shape()
 
     @property
     def width(self) -> int:

@@ -14,12 +14,13 @@ from torch import Tensor, nn
 from recurra.data.ragged import Ragged
 from recurra.tasks.classify.regression import Dense
 from recurra.tasks.classify.schema import Schema
+from recurra.tasks.classify.shape import TAPS
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-WIDE, HIGH = 9, 3  # taps of a kernel, and how many of them are 2 rather than -1
-KERNELS = tuple(combinations(range(WIDE), HIGH))
-MOST_DILATIONS, THRESHOLDS = 7, 4
+HIGH = 3  # taps of a kernel that are 2 rather than -1
+KERNELS = tuple(combinations(range(TAPS), HIGH))
+THRESHOLDS = 4
 CHUNK = 2_000_000  # outputs that are looked at together
 LEARNT_FROM = 256  # sequences whose values set the thresholds
 
@@ -42,10 +43,9 @@ class Shapes(nn.Module):
 
     def __init__(self, schema: Schema) -> None:
         super().__init__()
-        widest = max(1, (schema.length - 1) // (WIDE - 1))
-        self.dilations = [2**n for n in range(min(MOST_DILATIONS, int(math.log2(widest)) + 1))]
+        self.dilations = schema.shape.dilations
         shapes, channels = len(self.dilations) * len(KERNELS), schema.width
-        self.register_buffer("kernels", torch.zeros(shapes, channels, WIDE))
+        self.register_buffer("kernels", torch.zeros(shapes, channels, TAPS))
         self.register_buffer("thresholds", torch.zeros(shapes, THRESHOLDS))
         self.register_buffer("weight", torch.zeros(shapes * THRESHOLDS, len(schema.classes)))
         self.register_buffer("bias", torch.zeros(len(schema.classes)))
@@ -67,11 +67,11 @@ class Shapes(nn.Module):
     def _draw(self, rng: np.random.Generator) -> None:
         """The kernels, each over some of the channels."""
         shapes, channels, _ = self.kernels.shape
-        one = np.full((len(KERNELS), WIDE), -1.0)
+        one = np.full((len(KERNELS), TAPS), -1.0)
         for row, places in zip(one, KERNELS, strict=True):
             row[list(places)] = 2.0
-        most = min(channels, WIDE)
-        kernels = np.zeros((shapes, channels, WIDE))
+        most = min(channels, TAPS)
+        kernels = np.zeros((shapes, channels, TAPS))
         for n in range(shapes):
             many = int(2 ** rng.uniform(0, math.log2(most + 1)))
             kernels[n, rng.choice(channels, many, replace=False)] = one[n % len(KERNELS)]
@@ -97,7 +97,7 @@ class Shapes(nn.Module):
         """(B, shapes, T) of series (B, T, C); zeros stand before the beginning."""
         found, many = [], len(KERNELS)
         for n, dilation in enumerate(self.dilations):
-            padded = F.pad(x.transpose(1, 2), ((WIDE - 1) * dilation, 0))
+            padded = F.pad(x.transpose(1, 2), ((TAPS - 1) * dilation, 0))
             found.append(F.conv1d(padded, self.kernels[n * many : (n + 1) * many], dilation=dilation))
         return torch.cat(found, 1)
 

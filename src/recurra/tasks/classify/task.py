@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -20,32 +19,24 @@ from recurra.tasks.classify import evaluate, report
 from recurra.tasks.classify.config import ClassifyConfig
 from recurra.tasks.classify.data import ClassifyData, read_examples, read_later
 from recurra.tasks.classify.model import Classifier
-from recurra.tasks.classify.network import Network, hidden_size
+from recurra.tasks.classify.network import Network
 from recurra.tasks.classify.pretrain import pretrain
 from recurra.tasks.classify.schema import Schema as ClassifySchema
+from recurra.tasks.classify.shape import afforded, cost, passes
 from recurra.tasks.classify.shapes import Shapes
-from recurra.tasks.classify.weighing import FOLDS, alike, left_out, logits, weigh
+from recurra.tasks.classify.weighing import alike, left_out, logits, weigh
 
 if TYPE_CHECKING:
     from recurra.report.page import Page
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# Networks, fewer where there is much to read.
-NETWORKS = FOLDS
-# Operations that training takes for each step of a sequence, weight and network; how many of them count on
-# in a second of the time budget (2 cores of a small machine); and the share of the budget that is planned.
-OPERATIONS, SPEED, PLANNED = 6, 3e10, 0.7
-PRETRAINED = 0.3  # of the budget, on top, for a start from texts without labels
-# Times that each example is read, for so many examples; more of them are read less often.
-PASSES, PASSES_LETTERS, EXAMPLES = 8, 24, 8_000
-FEWEST_STEPS, MOST_PASSES = 400, 300
+PRETRAINED = 0.3  # of the time budget, on top, for a start from texts without labels
+FEWEST_STEPS = 400
 LEARNING_RATE = 2e-3
 BATCH, LARGE_BATCH, LARGE_FROM = 32, 128, 50_000
 VALIDATIONS, PATIENCE = 20, 6
 VALIDATION_EXAMPLES = 4_000
-# How the answer is made where the user does not say; measured, see docs/classification.md.
-OUTPUT = "max"
 
 
 class Classify:
@@ -64,14 +55,7 @@ class Classify:
 
     def build(self, config: ClassifyConfig, schema: ClassifySchema) -> Classifier:
         """A fresh model, of a size that suits the data."""
-        return Classifier(
-            schema,
-            _networks(config, schema),
-            config.cell,
-            config.hidden,
-            config.output or OUTPUT,
-            config.bidirectional,
-        )
+        return Classifier(schema, config.cell, config.bidirectional)
 
     def prepare(self, model: nn.Module, config: ClassifyConfig, data: ClassifyData) -> None:
         """Teach the recurrent layers the language first, where there are texts without labels."""
@@ -83,18 +67,18 @@ class Classify:
         everything = Ragged(np.concatenate([data.unlabelled.values, texts.values]), offsets)
         first, *others = model.networks
         assert isinstance(first, Network)
-        pretrain(first, everything, PRETRAINED * config.time_budget * SPEED, config.seed)
+        pretrain(first, everything, PRETRAINED * afforded(config), config.seed)
         for network in others:
             for name in ("embedding", "recurrent"):
                 getattr(network, name).load_state_dict(getattr(first, name).state_dict())
 
     def plan(self, config: ClassifyConfig, data: ClassifyData) -> Plan:
         """Steps by the number of examples, within the time budget."""
-        many = len(data.train)
+        many, shape = len(data.train), data.schema.shape
         batches = max(1.0, many / _batch(many))
-        steps = int(max(FEWEST_STEPS, batches * _passes(data.schema)))
-        afforded = PLANNED * config.time_budget * SPEED / (_cost(config, data.schema) / batches)
-        steps = max(1, min(steps, int(afforded / _networks(config, data.schema))))
+        each = cost(config, data.schema, shape.hidden) * shape.networks / batches
+        steps = max(FEWEST_STEPS, batches * passes(data.schema))
+        steps = max(1, int(min(steps, afforded(config) / each)))
         return Plan(
             steps=steps,
             learning_rate=LEARNING_RATE,
@@ -226,23 +210,3 @@ def _members(model: Classifier) -> str:
 
 def _batch(examples: int) -> int:
     return LARGE_BATCH if examples >= LARGE_FROM else BATCH
-
-
-def _passes(schema: ClassifySchema) -> float:
-    """How often each example is read."""
-    letters = schema.vocabulary is None or schema.vocabulary.unit == "characters"
-    passes = PASSES_LETTERS if letters else PASSES
-    return min(MOST_PASSES, max(2.0, passes * math.sqrt(EXAMPLES / max(1, schema.examples))))
-
-
-def _cost(config: ClassifyConfig, schema: ClassifySchema) -> float:
-    """Operations of one network over all training examples once."""
-    hidden = config.hidden or hidden_size(schema)
-    width = hidden * (1 + config.bidirectional)
-    return OPERATIONS * schema.examples * (schema.length * 3 * width * (2 * hidden) + 20 * width)
-
-
-def _networks(config: ClassifyConfig, schema: ClassifySchema) -> int:
-    """As many networks as there is time for, at half the passes wanted or more."""
-    each = _cost(config, schema) * max(1.0, _passes(schema) / 2)
-    return int(np.clip(PLANNED * config.time_budget * SPEED / each, 1, NETWORKS))

@@ -14,12 +14,13 @@ from recurra.tasks.classify import regression
 from recurra.tasks.classify.calibration import fit_temperature
 from recurra.tasks.classify.data import ClassifyData
 from recurra.tasks.classify.model import Classifier
+from recurra.tasks.classify.shape import NETWORKS
 from recurra.tasks.classify.shapes import Shapes
 from recurra.tasks.classify.split import fold_parts, strata_of
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-FOLDS = 5
+FOLDS = NETWORKS
 # Penalties of the regression, from strong to weak: of n-grams, over the number of examples; of shapes.
 GRAMS, SHAPES = (1.0, 0.3, 0.1, 0.03, 0.01), (0.3, 0.03, 0.003, 0.0003)
 # Sequences, and their steps, that the regression is fitted on: a minute or so.
