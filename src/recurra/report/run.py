@@ -1,4 +1,4 @@
-"""The sections that the report of every task has: how training went, the options, how to use the bundle."""
+"""What the report of every task has: the verdict, how training went, the options."""
 
 from __future__ import annotations
 
@@ -25,6 +25,18 @@ def read_log(folder: str | Path) -> list[Record]:
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+
+
+def verdict(page: Page, words: Sequence[str]) -> None:
+    """Add what an evaluation found in words, the first of them to stand out."""
+    if not words:
+        return
+    first, *rest = words
+    kind = "plain"
+    if "is better than" in first:
+        kind = "good" if first.startswith("The model") else "bad"
+    page.note(first, kind=kind)
+    page.lines(rest)
 
 
 def training(page: Page, records: Sequence[Record]) -> None:

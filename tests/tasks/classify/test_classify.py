@@ -83,7 +83,7 @@ def test_the_same_seed_gives_the_same_model(tmp_path):
 
 def test_each_network_leaves_out_a_fifth():
     data = Classify().read(ClassifyConfig(), opinions(100))
-    left = weighing.left_out(data)
+    left = data.left_out
     assert (left[data.test] == -1).all()
     counts = np.bincount(left[data.train], minlength=5)
     assert counts.sum() == len(data.train)
@@ -92,7 +92,7 @@ def test_each_network_leaves_out_a_fifth():
 
 def test_with_a_validation_part_nothing_else_is_left_out():
     data = Classify().read(ClassifyConfig(valid=0.2), opinions(100))
-    assert (weighing.left_out(data) == -1).all()
+    assert (data.left_out == -1).all()
     model = Classify().build(ClassifyConfig(hidden=4), data.schema)
     which, found = weighing.logits(model.eval(), data)
     assert which.tolist() == data.valid.tolist()

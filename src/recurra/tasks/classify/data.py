@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from recurra.tasks.classify.encode import encode_sequences, fit_schema, usual_le
 from recurra.tasks.classify.labels import encode_labels, find_classes
 from recurra.tasks.classify.raw import TEST, VALID, Raw
 from recurra.tasks.classify.schema import Schema
-from recurra.tasks.classify.shape import shape_of
+from recurra.tasks.classify.shape import NETWORKS, shape_of
 from recurra.tasks.classify.sources import (
     known,
     read_known,
@@ -51,7 +52,7 @@ class Examples:
     unseen: dict[str, int]
 
 
-@dataclass(slots=True)
+@dataclass
 class ClassifyData:
     """What reading gives: examples, and the numbers of those that train, validate and test.
 
@@ -70,6 +71,16 @@ class ClassifyData:
     unlabelled: Ragged | None = None
     source: Source | None = field(default=None, repr=False)
     judged: Array | None = None  # (N, K) what models fitted without each fold said of it
+
+    @cached_property
+    def left_out(self) -> Array:
+        """(N,) int64, for each example the number of the network that is not trained on it; -1 for none."""
+        found = np.full(len(self.examples.names), -1, dtype=np.int64)
+        if not len(self.valid):
+            strata = strata_of(self.examples.y[self.train])
+            for number, part in enumerate(fold_parts(strata, NETWORKS, np.random.default_rng(NETWORKS))):
+                found[self.train[part]] = number
+        return found
 
     def fold(self, k: int) -> ClassifyData:
         """The data with fold k as the test part; scales and vocabulary are learnt from the others alone."""

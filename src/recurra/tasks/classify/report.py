@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recurra.report import figures
+from recurra.report import figures, run
 from recurra.report.numbers import count, percent
 from recurra.report.page import SHADES, Page
 from recurra.tasks.classify import insight, pictures, verdict
@@ -36,7 +36,7 @@ def write(
     """Write the task's sections: verdict, classes, calibration, mistakes, what decided, data, use."""
     detail: Detail | None = evaluation.detail
     page.section("The verdict")
-    _verdict(page, evaluation)
+    run.verdict(page, evaluation.words)
     lacking = figures.missing()
     if lacking:
         page.note(lacking)
@@ -52,17 +52,6 @@ def write(
     page.lines(list(data.found))
     _use(page)
     page.footer(evaluation.signature)
-
-
-def _verdict(page: Page, evaluation: Evaluation) -> None:
-    if not evaluation.words:
-        return
-    first, *rest = evaluation.words
-    kind = "plain"
-    if "is better than" in first:
-        kind = "good" if first.startswith("The model") else "bad"
-    page.note(first, kind=kind)
-    page.lines(rest)
 
 
 def _scores(page: Page, detail: Detail) -> None:

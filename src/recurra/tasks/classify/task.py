@@ -24,7 +24,7 @@ from recurra.tasks.classify.pretrain import pretrain
 from recurra.tasks.classify.schema import Schema as ClassifySchema
 from recurra.tasks.classify.shape import afforded, cost, passes
 from recurra.tasks.classify.shapes import Shapes
-from recurra.tasks.classify.weighing import alike, left_out, logits, weigh
+from recurra.tasks.classify.weighing import alike, logits, weigh
 
 if TYPE_CHECKING:
     from recurra.report.page import Page
@@ -99,7 +99,7 @@ class Classify:
         """Padded sequences, their lengths and labels, and which network leaves each of them out."""
         x, lengths = data.examples.x.padded(key)
         y = torch.from_numpy(data.examples.y[key])
-        return {"x": x, "lengths": lengths, "y": y, "left": torch.from_numpy(left_out(data)[key])}
+        return {"x": x, "lengths": lengths, "y": y, "left": torch.from_numpy(data.left_out[key])}
 
     def loss(self, model: nn.Module, batch: dict[str, Tensor], carry: None) -> tuple[Tensor, None]:
         """Mean log loss of the networks, each on the examples that it does not leave out."""

@@ -29,16 +29,6 @@ SHARES = np.linspace(0, 1, 21)
 NUMBERS = 4_000_000  # in the embeddings of one batch
 
 
-def left_out(data: ClassifyData) -> Array:
-    """(N,) int64, for each example the number of the network that is not trained on it; -1 for none."""
-    found = np.full(len(data.examples.names), -1, dtype=np.int64)
-    if not len(data.valid):
-        strata = strata_of(data.examples.y[data.train])
-        for number, part in enumerate(fold_parts(strata, FOLDS, np.random.default_rng(FOLDS))):
-            found[data.train[part]] = number
-    return found
-
-
 def logits(model: Classifier, data: ClassifyData, most: int | None = None) -> tuple[Array, Tensor]:
     """Examples that networks were not trained on, and what those networks' logits (N, K) are."""
     x = data.examples.x
@@ -46,7 +36,7 @@ def logits(model: Classifier, data: ClassifyData, most: int | None = None) -> tu
         which = _some(data.valid, most)
         found = [_read(network, x, which) for network in model.networks]
         return which, torch.stack(found).mean(0)
-    left = left_out(data)
+    left = data.left_out
     which = _some(np.flatnonzero((left >= 0) & (left < len(model.networks))), most)
     found_by = torch.zeros(len(which), len(data.schema.classes))
     for number, network in enumerate(model.networks):
@@ -82,7 +72,7 @@ def _count(model: Classifier, data: ClassifyData, which: Array, seed: int) -> Te
     if len(data.valid):
         parts = fold_parts(strata_of(data.examples.y[train]), FOLDS, np.random.default_rng(FOLDS))
     else:
-        parts = [np.flatnonzero(left_out(data)[train] == number) for number in range(FOLDS)]
+        parts = [np.flatnonzero(data.left_out[train] == number) for number in range(FOLDS)]
     parts = [part for part in parts if len(part)]
     penalties = SHAPES if isinstance(member, Shapes) else tuple(one / len(train) for one in GRAMS)
     down_to, found = regression.chosen(features, y, parts, penalties, several=several)
@@ -107,11 +97,7 @@ def _read(member: Any, x: Ragged, which: Array) -> Tensor:
     found: Tensor | None = None
     for part in parts:
         inputs, lengths = x.padded(which[part])
-        z = (
-            member.classify(member.embed(inputs), lengths)
-            if hasattr(member, "embed")
-            else member(inputs, lengths)
-        )
+        z = member(inputs, lengths)
         found = z.new_zeros(len(which), z.shape[1]) if found is None else found
         found[part] = z
     return torch.zeros(0, 0) if found is None else found

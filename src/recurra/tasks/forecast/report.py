@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recurra.report import figures
+from recurra.report import figures, run
 from recurra.report.numbers import count, number, percent
 from recurra.report.page import Figure, Page
 from recurra.tasks.forecast import pictures
@@ -32,7 +32,7 @@ def write(page: Page, config: ForecastConfig, data: Data, evaluation: Evaluation
     """Write the task's sections: verdict, forecasts, errors, intervals, data, use."""
     detail: Detail | None = evaluation.detail
     page.section("The verdict")
-    _verdict(page, evaluation)
+    run.verdict(page, evaluation.words)
     lacking = figures.missing()
     if lacking:
         page.note(lacking)
@@ -48,17 +48,6 @@ def write(page: Page, config: ForecastConfig, data: Data, evaluation: Evaluation
     page.lines([*data.found, f"quantiles: {', '.join(f'{level:g}' for level in config.quantiles)}"])
     _use(page)
     page.footer(evaluation.signature)
-
-
-def _verdict(page: Page, evaluation: Evaluation) -> None:
-    if not evaluation.words:
-        return
-    first, *rest = evaluation.words
-    kind = "plain"
-    if "is better than" in first:
-        kind = "good" if first.startswith("The model") else "bad"
-    page.note(first, kind=kind)
-    page.lines(rest)
 
 
 def _scores(page: Page, table: Table, detail: Detail) -> None:
