@@ -2,6 +2,7 @@
 
 python benchmarks/classify.py               # all sets, three seeds each, an hour and a half on 2 cores
 python benchmarks/classify.py sst2 --seed 0  # some of them, one seed
+python benchmarks/classify.py outputs         # what the answer is made from: last state, mean, max, attention
 python benchmarks/classify.py --table        # only writes docs/results.md again from benchmarks/classify.json
 """
 
@@ -23,6 +24,8 @@ from results import keep, load, machine, table, write_section
 
 RESULTS = Path(__file__).with_suffix(".json")
 SEEDS = (0, 1, 2)
+# Ways from the states of all steps to one answer, and sets of text and series to compare them on.
+OUTPUTS, COMPARED = ("last", "mean", "max", "attention"), ("trec6", "JapaneseVowels", "ItalyPowerDemand")
 # What is aimed at, and what is known of others.
 KNOWN = {
     "sst2": (0.825, "BiLSTM with GloVe and phrases .875"),
@@ -61,6 +64,7 @@ def _fitted(source: Any, options: dict[str, Any], seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         bundle = recurra.fit("classify", source, out=Path(folder) / "run", seed=seed, quiet=True, **options)
         share = float(bundle.model.state_dict()["share"])
+        log = [json.loads(line) for line in (bundle.path / "log.jsonl").read_text().splitlines()]
     seconds = time.monotonic() - started
     scores = {score["method"]: score["metrics"] for score in bundle.record["scores"]}
     ours = scores.pop("Recurra")
@@ -69,6 +73,7 @@ def _fitted(source: Any, options: dict[str, Any], seed: int) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "seconds": round(seconds),
         "share": share,
+        "networks": min(line["best"] for line in log if "best" in line),
         **{name: ours[name] for name in ("accuracy", "macro_f1", "log_loss", "ece")},
         "baseline": max(method["accuracy"] for method in scores.values()),
         "signature": bundle.record["signature"],
@@ -104,7 +109,7 @@ def page(results: dict[str, dict[str, Any]]) -> str:
         f"{many} seed{'s' * (many > 1)}, {count} thread{'s' * (count > 1)}" for many, count in sorted(ran)
     )
     text = INTRODUCTION.format(how=how, machine=machine()) + table(header, rows)
-    return text + _start(results)
+    return text + _start(results) + _outputs(results)
 
 
 def _start(results: dict[str, dict[str, Any]]) -> str:
@@ -126,6 +131,22 @@ def _start(results: dict[str, dict[str, Any]]) -> str:
     )
 
 
+def _outputs(results: dict[str, dict[str, Any]]) -> str:
+    """What the answer is best made from."""
+    rows = []
+    for name in COMPARED:
+        found = [results.get(f"{name}, {output}") for output in OUTPUTS]
+        if all(found):
+            rows.append([name, *(f"{one['accuracy']:.1%}, {one['networks']:.3f}" for one in found if one)])
+    if not rows:
+        return ""
+    return (
+        "\n\n### From all steps to one answer\n\nAccuracy on the test part, and the log loss of the "
+        "recurrent networks alone on the training examples that each left out, by `--output`, with a time "
+        "budget of two minutes: `python benchmarks/classify.py outputs`.\n\n" + table(["", *OUTPUTS], rows)
+    )
+
+
 def _mean(found: list[dict[str, Any]], name: str) -> float:
     return float(np.mean([one[name] for one in found]))
 
@@ -140,13 +161,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("sets", nargs="*", metavar="SET", help=", ".join([*CLASSIFY_SETS, FEW]))
+    parser.add_argument("sets", nargs="*", metavar="SET", help=", ".join([*CLASSIFY_SETS, FEW, "outputs"]))
     parser.add_argument("--seed", type=int, action="append", help="default: 0, 1 and 2")
     parser.add_argument("--table", action="store_true", help="only write the page again")
     given = parser.parse_args()
     for seed in () if given.table else given.seed or SEEDS:
         for name in given.sets or [*CLASSIFY_SETS, FEW]:
-            found = few(seed) if name == FEW else {f"{name}, seed {seed}": run(name, seed)}
+            if name == FEW:
+                found = few(seed)
+            elif name == "outputs":
+                found = outputs()
+            else:
+                found = {f"{name}, seed {seed}": run(name, seed)}
             for key, one in found.items():
                 print(key, json.dumps(one), flush=True)
                 keep(RESULTS, key, one)
@@ -161,6 +187,16 @@ def few(seed: int) -> dict[str, dict[str, Any]]:
             f"{FEW}, labels alone, seed {seed}": _fitted(source, options, seed),
             f"{FEW}, unlabelled, seed {seed}": _fitted(source, options | {"unlabelled": unlabelled}, seed),
         }
+
+
+def outputs() -> dict[str, dict[str, Any]]:
+    """Each way to one answer, seed 0."""
+    found = {}
+    for name in COMPARED:
+        source, options = CLASSIFY_SETS[name](0)
+        for output in OUTPUTS:
+            found[f"{name}, {output}"] = _fitted(source, options | {"output": output, "time_budget": 120}, 0)
+    return found
 
 
 if __name__ == "__main__":

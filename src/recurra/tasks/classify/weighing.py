@@ -50,13 +50,18 @@ def weigh(model: Classifier, data: ClassifyData, seed: int) -> None:
     which, networks = logits(model, data)
     counted = _count(model, data, which, seed)
     y = data.examples.y[which]
-    best = (np.inf, 1.0, 1.0)
-    for share in SHARES:
+
+    def mixed(share: float) -> tuple[Array, float]:
         z = (share * networks + (1 - share) * counted).double().numpy()
-        temperature = fit_temperature(z, y)
-        best = min(best, (_loss(z / temperature, y), float(share), temperature))
-    model.share.fill_(best[1])
-    model.temperature.fill_(best[2])
+        return z, fit_temperature(z, y)
+
+    # The mean over all shares, each as likely as it makes these examples: few of them leave much open, and
+    # the best one alone would then be chance.
+    losses = np.array([_loss(z / temperature, y) for z, temperature in map(mixed, SHARES)])
+    likely = np.exp(-len(y) * (losses - losses.min()))
+    share = float((likely * SHARES).sum() / likely.sum())
+    model.share.fill_(share)
+    model.temperature.fill_(mixed(share)[1])
 
 
 def _count(model: Classifier, data: ClassifyData, which: Array, seed: int) -> Tensor:
