@@ -1,6 +1,7 @@
 """What the documents say exists: links, options and commands."""
 
 import ast
+import inspect
 import os
 import re
 import shlex
@@ -67,7 +68,9 @@ def test_commands_parse_and_name_files_that_are_there(words, app):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_options_exist(page):
     fields = {name.replace("_", "-") for entry in TASKS.values() for name in entry.config().model_fields}
-    known = fields | {"out", "resume", "overwrite", "help", "nproc-per-node"}
+    commands = [inspect.signature(one).parameters for one in (cli.generate, cli.score)]
+    options = {name.replace("_", "-") for one in commands for name in one}
+    known = fields | options | {"out", "resume", "overwrite", "help", "nproc-per-node"}
     named = set(re.findall(r"`--([a-z][a-z-]*)", page.read_text(encoding="utf-8")))
     assert named <= known
 

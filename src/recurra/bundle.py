@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import safetensors.torch
 import torch
@@ -18,8 +18,9 @@ from torch import nn
 
 import recurra
 from recurra import sealed, tasks
+from recurra.decode.sampling import Sampling
 from recurra.errors import BundleError, ConfigError
-from recurra.tasks.base import Evaluation, Source, Task
+from recurra.tasks.base import Evaluation, Scores, Source, Surprise, Task, Writes
 
 if TYPE_CHECKING:
     import polars as pl
@@ -59,6 +60,58 @@ class Bundle:
         """Answers for other files, read as the ones that it was fitted on."""
         with torch.no_grad():
             return self.task.predict(self.model, self.config, self.schema, source)
+
+    def generate(
+        self,
+        prompt: str | bytes = "",
+        length: int = 1_000,
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float = 1.0,
+        repetition_penalty: float = 1.0,
+        repetition_window: int = 64,
+        seed: int = 0,
+        stop: str | None = None,
+    ) -> Iterator[str]:
+        """What the model writes after a prompt, without the prompt, piece by piece as it is written.
+
+        length  tokens, at most; the text ends before the characters `stop`, too, where it comes to them
+        temperature, top_k, top_p, repetition_penalty, repetition_window  see `Sampling`, of recurra.decode
+        Raises ConfigError, also for a bundle of a task that does not write.
+        """
+        if not isinstance(self.task, Writes):
+            raise self._cannot("writes text")
+        sampling = Sampling(temperature, top_k, top_p, repetition_penalty, repetition_window)
+        return self.task.generate(
+            self.model,
+            self.config,
+            self.schema,
+            prompt,
+            sampling=sampling,
+            length=length,
+            seed=seed,
+            stop=stop,
+        )
+
+    def score(
+        self, source: Source, *, by: Literal["token", "line"] = "token", adapt: bool = False
+    ) -> Surprise:
+        """How surprising each line of files is, and by="token" each token too.
+
+        adapt: a copy of the model learns on while it reads. Raises DataError, and ConfigError for a bundle of
+        a task that does not score.
+        """
+        if not isinstance(self.task, Scores):
+            raise self._cannot("scores text")
+        with torch.no_grad():
+            return self.task.score(self.model, self.config, self.schema, source, by=by, adapt=adapt)
+
+    def _cannot(self, does: str) -> ConfigError:
+        return ConfigError(
+            f"expected a bundle of a task that {does}, got {self.path}, of the task {self.task.name!r}. "
+            "Name a bundle that `recurra fit language` has written."
+        )
 
 
 def save(  # noqa: PLR0917

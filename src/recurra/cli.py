@@ -1,30 +1,26 @@
-"""The command line: fit, evaluate, predict, inspect, explain. One screen each, and quick to show its help."""
+"""The command line: fit, evaluate, predict, generate, score, inspect, explain. Quick to show its help."""
 
 from __future__ import annotations
 
 import csv
 import inspect
-import io
-import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin
 
 from cyclopts import App, CycloptsError, Parameter
+from cyclopts.validators import Number
 
 import recurra
-from recurra import sealed
+from recurra import printed
 from recurra.errors import ConfigError, DataError, RecurraError, Stopped
 from recurra.tasks import TASKS, Entry
 from recurra.tasks.base import seconds
 
 if TYPE_CHECKING:
-    import polars as pl
     from pydantic.fields import FieldInfo
-
-    from recurra.bundle import Bundle
 
 MISTAKE = 2  # exit code for what a user can put right
 SIGNALLED = 128  # plus the signal's number, as shells do
@@ -51,7 +47,14 @@ Files = Annotated[
     list[str],
     Parameter(
         name="FILE",
-        help="CSV, Parquet or NDJSON (classify: .ts, .arff or a folder too); several are read as one.",
+        help="CSV, Parquet or NDJSON (classify: .ts, .arff or a folder too; language: text); several as one.",
+    ),
+]
+Texts = Annotated[list[str], Parameter(name="FILE", help="Text, or a folder of texts; gzip too.")]
+Table = Annotated[
+    str | None,
+    Parameter(
+        help="File to write, by its ending: .csv, .parquet or .json [default: CSV to stdout].", metavar="FILE"
     ),
 ]
 BundleFolder = Annotated[str, Parameter(name="BUNDLE", help="Folder that `recurra fit` has written.")]
@@ -92,7 +95,7 @@ def _fit_command(name: str, entry: Entry) -> Callable[..., None]:
         # What is left out is not given, so that the task's own defaults hold.
         bundle = recurra.fit(name, _one_or_many(source), **given)
         if os.environ.get("RANK", "0") == "0":
-            _print_fitted(bundle)
+            printed.fitted(bundle)
 
     option = inspect.Parameter.KEYWORD_ONLY
     flags = {
@@ -159,37 +162,117 @@ def evaluate(bundle: BundleFolder, source: Files, /) -> None:
     evaluation = recurra.load(bundle).evaluate(_one_or_many(source))
     if not evaluation.scores:
         raise DataError(" ".join(evaluation.words))
-    _print_scores((score.method, score.metrics) for score in evaluation.scores)
+    printed.scores((score.method, score.metrics) for score in evaluation.scores)
     print(*evaluation.words, sep="\n")
     print(evaluation.signature)
 
 
 @app.command
-def predict(
+def predict(bundle: BundleFolder, source: Files, /, *, out: Table = None) -> None:
+    """Answers for other files."""
+    printed.checked(out)
+    printed.frame(recurra.load(bundle).predict(_one_or_many(source)), out)
+
+
+@app.command
+def generate(
     bundle: BundleFolder,
-    source: Files,
     /,
     *,
-    out: Annotated[
+    prompt: Annotated[str | None, Parameter(help="Text to go on from.", metavar="TEXT")] = None,
+    prompt_file: Annotated[
         str | None,
-        Parameter(help="File to write, by its ending: .csv, .parquet or .json [default: CSV to stdout]."),
+        Parameter(help="File with that text; - for stdin.", metavar="FILE", allow_leading_hyphen=True),
+    ] = None,
+    length: Annotated[int, Parameter(help="Tokens to write, at most.", metavar="N")] = 1_000,
+    temperature: Annotated[
+        float, Parameter(help="Below 1 likelier text, above 1 bolder; 0: the likeliest.", metavar="X")
+    ] = 1.0,
+    top_k: Annotated[int | None, Parameter(help="Only the N likeliest tokens.", metavar="N")] = None,
+    top_p: Annotated[
+        float, Parameter(help="Only the likeliest tokens that together have this chance.", metavar="X")
+    ] = 1.0,
+    repetition_penalty: Annotated[
+        float, Parameter(help="Above 1: tokens that have just been written become less likely.", metavar="X")
+    ] = 1.0,
+    repetition_window: Annotated[int, Parameter(help="How many tokens that looks back.", metavar="N")] = 64,
+    seed: Annotated[int, Parameter(help="The same seed, the same text.", metavar="N")] = 0,
+    samples: Annotated[
+        int,
+        Parameter(
+            help="Texts to write, the first by the seed, the next by those after it.",
+            metavar="N",
+            validator=Number(gte=1),
+        ),
+    ] = 1,
+    stop: Annotated[
+        str | None, Parameter(help=r"End before this text; \n is the end of a line.", metavar="TEXT")
     ] = None,
 ) -> None:
-    """Answers for other files."""
-    kind = Path(out).suffix if out is not None else ".csv"
-    if kind not in (".csv", ".parquet", ".json"):
-        raise ConfigError(
-            f"expected a file ending in .csv, .parquet or .json, got {out}. Give it such an ending."
+    """Write on from a prompt; what is written goes to stdout at once, without the prompt."""
+    given = _prompt(prompt, prompt_file)
+    loaded = recurra.load(bundle)
+    for number in range(samples):
+        pieces = loaded.generate(
+            given,
+            length,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            repetition_penalty=repetition_penalty,
+            repetition_window=repetition_window,
+            seed=seed + number,
+            stop=None if stop is None else stop.replace("\\n", "\n"),
         )
-    content = _table(recurra.load(bundle).predict(_one_or_many(source)), kind)
-    if out is None:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-        return
+        if samples > 1:
+            print(f"--- seed {seed + number}", flush=True)
+        printed.text(pieces)
+
+
+def _prompt(text: str | None, file: str | None) -> str | bytes:
+    """The one that was given. Raises ConfigError."""
+    if text is not None and file is not None:
+        raise ConfigError("expected one prompt, got --prompt and --prompt-file. Give one of them.")
     try:
-        sealed.write(Path(out), content)
+        if file is None:
+            return text or ""
+        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
-        raise ConfigError(f"expected to write {out}, got {error.strerror}. Name another file.") from error
+        raise ConfigError(f"expected a prompt in {file}, got {error.strerror}. Name another file.") from error
+
+
+@app.command
+def score(
+    bundle: BundleFolder,
+    source: Texts,
+    /,
+    *,
+    adapt: Annotated[
+        bool, Parameter(help="Let a copy of the model learn while it reads.", negative=())
+    ] = False,
+    by: Annotated[
+        Literal["line", "token"], Parameter(help="What is shown and written to the file.")
+    ] = "line",
+    most: Annotated[
+        int,
+        Parameter(
+            help="How many of the most surprising ones are shown.", metavar="N", validator=Number(gte=0)
+        ),
+    ] = 10,
+    out: Annotated[
+        str | None,
+        Parameter(help="File for all of them, by its ending: .csv, .parquet or .json.", metavar="FILE"),
+    ] = None,
+) -> None:
+    """Say how surprising text is, and what is odd in it."""
+    printed.checked(out)
+    found = recurra.load(bundle).score(_one_or_many(source), by=by, adapt=adapt)
+    frame = found.lines if found.tokens is None else found.tokens
+    if out is not None:
+        printed.frame(frame, out)
+    printed.scores([("", found.metrics)])
+    print(*found.words, found.signature, sep="\n")
+    printed.most_surprising(frame, by, most)
 
 
 @app.command(name="inspect")
@@ -202,7 +285,7 @@ def inspect_(bundle: BundleFolder, /) -> None:
     options, defaults = loaded.config.model_dump(), type(loaded.config)().model_dump()
     given = [f"{name}={value}" for name, value in options.items() if value != defaults[name]]
     print("options:", ", ".join([*given, "all others as by default"]))
-    _print_record(record)
+    printed.record(record)
     print("written by " + ", ".join(f"{name} {version}" for name, version in record["versions"].items()))
 
 
@@ -225,41 +308,3 @@ def explain(
 
 def _one_or_many(source: list[str]) -> str | list[str]:
     return source[0] if len(source) == 1 else source
-
-
-def _table(frame: pl.DataFrame, kind: str) -> bytes:
-    """A frame as the bytes of a file."""
-    content = io.BytesIO()
-    if kind == ".parquet":
-        frame.write_parquet(content)
-    elif kind == ".json":
-        frame.write_json(content)
-    else:
-        frame.write_csv(content)
-    return content.getvalue()
-
-
-def _print_fitted(bundle: Bundle) -> None:
-    _print_record(bundle.record)
-    print(f"bundle {bundle.path}, report {bundle.path / 'report.html'}")
-
-
-def _print_record(record: Any) -> None:
-    _print_scores([(score["method"], score["metrics"]) for score in record["scores"]])
-    print(*record["words"], sep="\n")
-    print(record["signature"])
-
-
-def _print_scores(scores: Iterable[tuple[str, Mapping[str, float | None]]]) -> None:
-    """One line a method, one column a metric."""
-    from recurra.report.numbers import number  # noqa: PLC0415
-
-    rows = list(scores)
-    names = list(dict.fromkeys(name for _, metrics in rows for name in metrics))
-    cells = [["", *names]]
-    for method, metrics in rows:
-        values = [metrics.get(name) for name in names]
-        cells.append([method, *(number(math.nan if value is None else value) for value in values)])
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for first, *rest in cells:
-        print(first.ljust(widths[0]), *(c.rjust(w) for c, w in zip(rest, widths[1:], strict=True)), sep="  ")

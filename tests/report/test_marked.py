@@ -48,3 +48,11 @@ def test_cells_are_shaded():
     html = page.html()
     assert '<table class="tight">' in html
     assert '<td class="for3">3</td><td class="against1">1</td>' in html
+
+
+def test_marked_pieces_can_have_hints():
+    page = Page("A page")
+    page.marked("Row", [("a", 1), ("b", 0), ("c", 2)], hints=['1 "bit"', "nothing", ""])
+    assert '<mark class="for1" title="1 &quot;bit&quot;">a</mark>b<mark class="for2">c</mark>' in page.html()
+    with pytest.raises(ValueError, match="shorter"):
+        page.marked("Row", [("a", 1), ("b", 0)], hints=["one"])

@@ -140,20 +140,20 @@ def _share_of_rare(texts: Sequence[str]) -> float:
 
 
 def _fit_pieces(texts: Sequence[str], most: int, least: int) -> Vocabulary:
-    tokenizers = _need_tokenizers()
+    tokenizers = need_tokenizers()
     piecer = _bare(tokenizers, tokenizers.models.BPE(unk_token=UNKNOWN), lower=True)
     trainer = tokenizers.trainers.BpeTrainer(
         vocab_size=most - 1, min_frequency=least, special_tokens=[UNKNOWN], show_progress=False
     )
     piecer.train_from_iterator((unicodedata.normalize("NFC", text) for text in texts), trainer)
     numbers = piecer.get_vocab()
-    merges = _merges(piecer)
+    merges = merges_of(piecer)
     return Vocabulary(
         unit="bpe", tokens=(PADDING, *sorted(numbers, key=numbers.__getitem__)), merges=merges, lower=True
     )
 
 
-def _merges(piecer: Any) -> tuple[tuple[str, str], ...]:
+def merges_of(piecer: Any) -> tuple[tuple[str, str], ...]:
     """The pairs that a trained model joins; older versions write a pair as one text."""
     import json  # noqa: PLC0415
 
@@ -162,7 +162,7 @@ def _merges(piecer: Any) -> tuple[tuple[str, str], ...]:
 
 
 def _piecer(numbers: dict[str, int], merges: tuple[tuple[str, str], ...], lower: bool) -> Any:
-    tokenizers = _need_tokenizers()
+    tokenizers = need_tokenizers()
     return _bare(tokenizers, tokenizers.models.BPE(numbers, list(merges), unk_token=UNKNOWN), lower)
 
 
@@ -176,7 +176,7 @@ def _bare(tokenizers: Any, model: Any, lower: bool) -> Any:
     return piecer
 
 
-def _need_tokenizers() -> Any:
+def need_tokenizers() -> Any:
     try:
         import tokenizers  # noqa: PLC0415
     except ImportError as error:

@@ -20,6 +20,11 @@ def number(value: float) -> str:
     return f"−{text}" if value < 0 else text
 
 
+def signed(value: float) -> str:
+    """The same, with a plus too."""
+    return f"+{number(value)}" if value >= 0 and math.isfinite(value) else number(value)
+
+
 def percent(share: float) -> str:
     """A share of one as a percentage with one decimal."""
     return f"{100 * share:.1f} %" if math.isfinite(share) else "–"

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
+from itertools import repeat
 from pathlib import Path
 
 # Whatever the page may hold, a browser fetches nothing for it.
@@ -103,14 +104,17 @@ class Page:
             f"<table{kind}>{told}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
         )
 
-    def marked(self, title: str, pieces: Sequence[tuple[str, int]], note: str = "") -> None:
+    def marked(
+        self, title: str, pieces: Sequence[tuple[str, int]], note: str = "", hints: Sequence[str] = ()
+    ) -> None:
         """Add a text in which pieces stand out: each with a strength from -SHADES to SHADES, 0 for plain.
 
         What speaks against is underlined too, so that colour is not needed to tell the two apart.
+        `hints` are shown of marked pieces that are pointed at: one a piece, or none at all.
         """
         inside = "".join(
-            f"<mark{_shade(strength)}>{escape(piece)}</mark>" if strength else escape(piece)
-            for piece, strength in pieces
+            _mark(piece, strength, hint)
+            for (piece, strength), hint in zip(pieces, hints or repeat(""), strict=bool(hints))
         )
         told = f'<p class="told">{escape(note)}</p>' if note else ""
         self._body.append(
@@ -157,6 +161,14 @@ class Page:
     def write(self, path: str | Path) -> None:
         """Write the page as one UTF-8 file."""
         Path(path).write_text(self.html(), encoding="utf-8", newline="\n")
+
+
+def _mark(piece: str, strength: int, hint: str) -> str:
+    """A piece of a text with its colour."""
+    if strength == 0:
+        return escape(piece)
+    told = f' title="{escape(hint)}"' if hint else ""
+    return f"<mark{_shade(strength)}{told}>{escape(piece)}</mark>"
 
 
 def _shade(strength: int) -> str:

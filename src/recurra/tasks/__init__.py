@@ -40,6 +40,11 @@ TASKS = {
         "Classify",
         "Sequences of text, events or numbers: which class each is of, and how surely.",
     ),
+    "language": Entry(
+        "recurra.tasks.language",
+        "Language",
+        "Text of any kind: learn it, write on, and tell what is odd in it.",
+    ),
 }
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # so that the command line can show a task's options without 
     import polars as pl
     from torch import Tensor, nn
 
+    from recurra.decode.sampling import Sampling
     from recurra.report.page import Page
 
 Source = Any  # a path, several paths, or a frame (pandas, polars, pyarrow)
@@ -69,6 +70,13 @@ class Data(Protocol):
     @property
     def sha256(self) -> str:
         """Of the content that was read."""
+
+
+class Validation(NamedTuple):
+    """The loss that early stopping watches; lower is better. sample: what the model says by now, to log."""
+
+    loss: float
+    sample: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +136,7 @@ class Task(Protocol):
         It is None at the start of an epoch and comes back detached: dicts, lists, tuples of tensors.
         """
 
-    def validate(self, model: nn.Module, data: Any) -> float:
+    def validate(self, model: nn.Module, data: Any) -> float | Validation:
         """The loss on the validation part that early stopping watches; lower is better."""
 
     def finish(self, model: nn.Module, config: Any, data: Any) -> None:
@@ -142,3 +150,56 @@ class Task(Protocol):
 
     def report(self, page: Page, model: nn.Module, config: Any, data: Any, evaluation: Evaluation) -> None:
         """Write the task's own sections on the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surprise:
+    """How surprising the tokens of files are: -log p of each, given those before it.
+
+    lines   a row a line of the files, in order: file, line, tokens, characters, bits, bits_per_token,
+            bits_per_character, oddity (the same after some more characters as surprising as the text is on
+            average, so that a line of a few letters must be odder than a long one), text
+    tokens  a row a token: file, line, token (as it stands in the text), nats, bits; None unless asked for
+    """
+
+    lines: pl.DataFrame
+    tokens: pl.DataFrame | None
+    metrics: Mapping[str, float]
+    words: Sequence[str]
+    signature: str
+
+
+@runtime_checkable
+class Writes(Protocol):
+    """A task whose models write text. `Bundle.generate` asks for it."""
+
+    def generate(
+        self,
+        model: nn.Module,
+        config: Any,
+        schema: Any,
+        prompt: str | bytes,
+        *,
+        sampling: Sampling,
+        length: int,
+        seed: int,
+        stop: str | None,
+    ) -> Iterator[str]:
+        """What the model writes after a prompt, piece by piece: `length` tokens, or up to `stop`."""
+
+
+@runtime_checkable
+class Scores(Protocol):
+    """A task whose models tell how surprising each token of a text is. `Bundle.score` asks for it."""
+
+    def score(
+        self,
+        model: nn.Module,
+        config: Any,
+        schema: Any,
+        source: Source,
+        *,
+        by: Literal["token", "line"],
+        adapt: bool,
+    ) -> Surprise:
+        """The surprise of files by line, and by token. adapt: a copy of the model learns while it reads."""

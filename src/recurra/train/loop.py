@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from recurra.errors import Stopped, TrainingError
-from recurra.tasks.base import Task
+from recurra.tasks.base import Task, Validation
 from recurra.train import checkpoint as checkpoints
 from recurra.train.distributed import Peers
 from recurra.train.progress import Log, Reporter
@@ -136,7 +136,7 @@ class Loop:
             self._log(loss=mean, rate=rate, norm=norm)
             self.reporter.step(at.step, steps, mean)
 
-    def _log(self, **entry: float) -> None:
+    def _log(self, **entry: float | str) -> None:
         at = self.state.at
         self.log.write(step=at.step, epoch=at.epoch, **entry, seconds=round(at.seconds, 3))
 
@@ -162,19 +162,20 @@ class Loop:
 
     def _validate(self) -> None:
         state, at = self.state, self.state.at
-        value = math.nan
+        found = Validation(math.nan, "")
         if self.peers.first:
             state.averaged.eval()
             with torch.no_grad():
-                value = float(self.task.validate(state.averaged, self.data))
-        value = self.peers.tell(value)
+                told = self.task.validate(state.averaged, self.data)
+            found = told if isinstance(told, Validation) else Validation(float(told), "")
+        value = self.peers.tell(found.loss)
         if math.isfinite(value) and (at.best is None or value < at.best):
             at.best, at.best_step, at.stale = value, at.step, 0
             state.best = {name: w.detach().clone() for name, w in state.averaged.state_dict().items()}
         else:
             at.stale += 1
         best = math.nan if at.best is None else at.best
-        self._log(valid=value, best=best)
+        self._log(valid=value, best=best, **({"sample": found.sample} if found.sample else {}))
         self.reporter.validated(best)
 
     def _save(self) -> None:

@@ -49,7 +49,9 @@ class State:
             {"params": matrices, "weight_decay": plan.weight_decay},
             {"params": vectors, "weight_decay": 0.0},
         ]
-        self.optimizer = torch.optim.AdamW([g for g in groups if g["params"]], lr=plan.learning_rate)
+        self.optimizer = torch.optim.AdamW(
+            [g for g in groups if g["params"]], lr=plan.learning_rate, fused=True
+        )
         self.best: dict[str, Tensor] = {}
         self.carry: Any = None
         self.at = Progress()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recurra.report import figures, run
+from recurra.report import figures, methods, run
 from recurra.report.numbers import count, percent
 from recurra.report.page import SHADES, Page
 from recurra.tasks.classify import insight, pictures, verdict
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from recurra.tasks.base import Evaluation
     from recurra.tasks.classify.config import ClassifyConfig
     from recurra.tasks.classify.data import ClassifyData
-    from recurra.tasks.classify.evaluate import Detail, Method
+    from recurra.tasks.classify.evaluate import Detail
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -57,40 +59,22 @@ def write(
 def _scores(page: Page, detail: Detail) -> None:
     shown = SEVERAL if detail.outcome.several else ONE
     label = NAMES[detail.metric].lower()
-    header = ["Method", *(NAMES[name] for name in shown), f"Gain in {label}, points"]
-    rows = [
-        [method.name, *(_cell(method, name) for name in shown), _gain(method, detail.metric)]
-        for method in detail.methods
+    columns = [
+        methods.Column(
+            name,
+            NAMES[name],
+            partial(verdict.value, name),
+            np.nanmin if name in LOWER_IS_BETTER else np.nanmax,
+        )
+        for name in shown
     ]
-    best = set()
-    for column, name in enumerate(shown[:-1], start=1):  # to be calibrated alone, as Majority is, is no merit
-        values = np.array([method.metrics[name] for method in detail.methods])
-        if np.isfinite(values).any():
-            top = np.nanmin(values) if name in LOWER_IS_BETTER else np.nanmax(values)
-            best |= {(int(row), column) for row in np.flatnonzero(values == top)}
+    # To be calibrated alone, as Majority is, is no merit.
+    columns[-1] = replace(columns[-1], best=None)
+    gain = methods.Gain(detail.metric, f"Gain in {label}, points", partial(verdict.signed, detail.metric))
     many = count(len(detail.where), "example")
     caption = f"{many}; below each score its 95 % interval, by a bootstrap over the examples."
-    page.table(header, rows, caption=caption, best=best, ours={0})
+    methods.table(page, detail.methods, columns, gain, caption)
     page.text(_legend(detail))
-
-
-def _cell(method: Method, name: str) -> str:
-    told = verdict.value(name, method.metrics[name])
-    ends = method.intervals.get(name)
-    if ends is None or not np.isfinite(ends.low):
-        return told
-    low, high = (verdict.value(name, end).removesuffix(" %") for end in (ends.low, ends.high))
-    return f"{told}\n{low}–{high}"
-
-
-def _gain(method: Method, metric: str) -> str:
-    gap = method.differences.get(metric)
-    if gap is None:
-        return ""
-    told = verdict.signed(metric, gap.estimate)
-    if not np.isfinite(gap.low):
-        return told
-    return f"{told}\n{verdict.signed(metric, gap.low)} to {verdict.signed(metric, gap.high)}"
 
 
 def _legend(detail: Detail) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recurra.report import figures, run
-from recurra.report.numbers import count, number, percent
+from recurra.report.numbers import count, number, percent, signed
 from recurra.report.page import Figure, Page
 from recurra.tasks.forecast import pictures
 from recurra.tasks.forecast.comparison import Difference
@@ -86,13 +86,9 @@ def _difference(difference: Difference | None) -> str:
     if difference is None:
         return ""
     if not np.isfinite(difference.low):
-        return _signed(difference.estimate)
-    ends = f"{_signed(difference.low)} to {_signed(difference.high)}"
-    return f"{_signed(difference.estimate)} ({ends})"
-
-
-def _signed(value: float) -> str:
-    return number(value) if value < 0 or not np.isfinite(value) else f"+{number(value)}"
+        return signed(difference.estimate)
+    ends = f"{signed(difference.low)} to {signed(difference.high)}"
+    return f"{signed(difference.estimate)} ({ends})"
 
 
 def _legend(detail: Detail) -> str:

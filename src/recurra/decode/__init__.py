@@ -1,0 +1,1 @@
+"""From what a model foretells to what is written."""
