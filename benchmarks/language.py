@@ -112,7 +112,8 @@ def _speeds(results: dict[str, dict[str, Any]]) -> str:
     for kind, told in {
         "speed": "Tokens a second while training: whole steps, with clipping and the optimizer, in turns "
         "(medians). The same model in torch.nn has its layers and a softmax over all "
-        "tokens, with tied weights. Ours foretells rare words in a group of their own; the third column is ours without.",
+        "tokens, with tied weights. Ours foretells rare words in a group of their own; the third column is "
+        "ours without.",
         "writing": "Characters a second of one stream on one thread, embedding, layers, output and sampling "
         "included, in turns (medians).",
     }.items():

@@ -65,7 +65,7 @@ template <class V, int Rows, int N, int Blocks, int First, int Count, class W>
             int64_t width = q + 1 < in_group ? P : depth.size - q * P;
 #pragma GCC unroll 4
             for (int64_t k = 0; k < width; ++k, w += N * P) {
-                // Two full lines a step: the processor's own prefetches keep up with less, and these would be in the way.
+                // Two full lines a step: the processor's own prefetches keep up with less; these would be in the way.
                 if constexpr (sizeof(W) < sizeof(typename V::real) && N == 4)
 #pragma GCC unroll 8
                     for (int b = 0; b < Blocks; ++b)
@@ -267,8 +267,8 @@ template <class V>
 
 // c[i] += sum over rows p, ascending, of a[p][i], for the panels `own` of a.
 template <class V>
-[[gnu::noinline]] void sum_rows(const typename V::real* a, Range own, int64_t panel_stride, int64_t rows, typename V::real* c,
-                     bool fresh) {
+[[gnu::noinline]] void sum_rows(const typename V::real* a, Range own, int64_t panel_stride, int64_t rows,
+                                typename V::real* c, bool fresh) {
     constexpr int64_t P = V::lanes;
     constexpr int most = 4;
     for (int64_t i = own.begin; i < own.end; i += most) {

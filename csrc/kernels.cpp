@@ -5,7 +5,7 @@
 #include "cells/lstm.h"
 #include "cells/rnn.h"
 
-#include "bptt.h"
+#include "backward.h"
 #include "kernels.h"
 #include "limit.h"
 #include "single.h"

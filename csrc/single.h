@@ -83,12 +83,13 @@ struct Single {
                 }
             });
         if constexpr (Cell::second) {
-            multiply_panels<V>(layer.operand, P, {1, layer.p.H}, weights_second, {0, layer.UB}, {0, 1}, layer.seconds, 1,
-                               false);
+            multiply_panels<V>(layer.operand, P, {1, layer.p.H}, weights_second, {0, layer.UB}, {0, 1}, layer.seconds,
+                               1, false);
             cell.second_gates(layer.seconds, before, 1, sums, 1, record, {0, layer.UB}, {0, 1},
                                [&](Point<V>& point, int64_t block, int64_t) { out(point.h, block); });
         } else if (layer.projects) {
-            multiply_panels<V>(layer.operand, P, {1, layer.p.H}, weights_second, {0, layer.RB}, {0, 1}, after, 1, false);
+            multiply_panels<V>(layer.operand, P, {1, layer.p.H}, weights_second, {0, layer.RB}, {0, 1}, after, 1,
+                               false);
         }
         for (int64_t b = 0; b < layer.RB; ++b) V::load(after + b * P).store(before + b * P);
     }

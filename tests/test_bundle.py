@@ -147,7 +147,8 @@ def test_newer_formats(copied: Path) -> None:
 
 def test_other_tasks(copied: Path) -> None:
     with pytest.raises(
-        BundleError, match="that this version does not know: expected a task among forecast, classify, language, got"
+        BundleError,
+        match="this version does not know: expected a task among forecast, classify, language, got",
     ):
         recurra.load(copied)
     rewrite(copied, task="forecast")

@@ -26,6 +26,14 @@ def test_the_classification_example_runs(tmp_path):
     assert (tmp_path / "names" / "report.html").stat().st_size > 10_000
 
 
+def test_the_language_example_runs(tmp_path):
+    command = [sys.executable, ROOT / "examples" / "language.py", tmp_path / "plays", "2s"]
+    found = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert found.returncode == 0, found.stderr
+    assert "Kneser-Ney" in found.stdout
+    assert (tmp_path / "plays" / "report.html").stat().st_size > 10_000
+
+
 @pytest.mark.parametrize(
     ("name", "rows", "columns"),
     [

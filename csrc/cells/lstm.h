@@ -39,7 +39,8 @@ struct Lstm {
     // Makes of `operand` what the projection runs along, and leaves c' in `c`.
     template <class V>
     static void backward(Point<V>& p) {
-        V i = p.saved[input_gate], f = p.saved[forget_gate], g = p.saved[candidate], o = p.saved[output_gate], one = V::all(1);
+        V i = p.saved[input_gate], f = p.saved[forget_gate], g = p.saved[candidate], o = p.saved[output_gate];
+        V one = V::all(1);
         V c = next(i, f, g, p.saved[c_saved]), t = tanh(c);
         V d_o = p.dh * t * o * (one - o);
         V dc = fma(p.dh * o, one - t * t, p.dc);

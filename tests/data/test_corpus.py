@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recurra.data.corpus import Corpus, find_paths, is_text, read_text
@@ -252,6 +252,7 @@ def test_words_have_an_end_of_each_line(tmp_path):
     assert tokens.decode(part.tokens[-4:]) == "g g\n"
 
 
+@settings(deadline=None)
 @given(st.text("a \t\n"), st.integers(1, 4))
 def test_white_lines_in_blocks(text, size):
     blocks = [text[at : at + size] for at in range(0, len(text), size)]
@@ -261,6 +262,7 @@ def test_white_lines_in_blocks(text, size):
     assert "".join(ended(blocks)) == text + "\n" * (not text.endswith("\n") and bool(text))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 3), max_size=20), st.sampled_from(["line", "blank"]), st.integers(1, 4))
 def test_borders_in_blocks(numbers, documents, size):
     numbers = np.array(numbers, dtype=np.int32)

@@ -5,7 +5,7 @@ import string
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -39,16 +39,19 @@ def same(text, unit):
     assert "".join(found.split(text)) == text
 
 
+@settings(deadline=None)
 @given(ANY)
 def test_bytes_bring_any_text_back(text):
     same(text, "bytes")
 
 
+@settings(deadline=None)
 @given(ANY)
 def test_pieces_bring_any_text_back(text):
     same(text, "bpe")
 
 
+@settings(deadline=None)
 @given(ANY)
 def test_characters_bring_any_text_back(text):
     found = fit_tokens([text, text], "characters", 10_000)
@@ -58,12 +61,14 @@ def test_characters_bring_any_text_back(text):
     assert found.split(text) == list(text) == found.pieces(numbers)
 
 
+@settings(deadline=None)
 @given(SPACED)
 def test_words_bring_text_with_single_spaces_back(text):
     found = fit_tokens([text, " ", text], "words", 10_000)
     assert found.decode(found.encode(text)) == text
 
 
+@settings(deadline=None)
 @given(ANY)
 def test_words_stay_the_same_words(text):
     found = fit_tokens([text, "\n", text], "words", 10_000)
@@ -73,6 +78,7 @@ def test_words_stay_the_same_words(text):
     assert "".join(found.split(text)) == (text if len(numbers) else "")
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_any_bytes_come_back(raw):
     found = FITTED["bytes"]
@@ -81,6 +87,7 @@ def test_any_bytes_come_back(raw):
 
 
 @pytest.mark.parametrize("unit", UNITS)
+@settings(deadline=None)
 @given(text=ANY, size=st.integers(1, 5))
 def test_text_in_blocks_has_the_same_tokens(unit, text, size):
     found = FITTED[unit]

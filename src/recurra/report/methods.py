@@ -11,21 +11,26 @@ import numpy as np
 from recurra.report.page import Page
 
 
-class Ends(Protocol):
-    """A 95 % interval; NaN where there is none."""
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A 95 % interval; NaN where there is too little to give one."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How much better the model is: above zero for it, below zero for the other. With a 95 % interval."""
+
+    estimate: float
+    low: float
+    high: float
 
     @property
-    def low(self) -> float: ...
-
-    @property
-    def high(self) -> float: ...
-
-
-class Gap(Ends, Protocol):
-    """How much better the model is."""
-
-    @property
-    def estimate(self) -> float: ...
+    def certain(self) -> bool:
+        """Whether the interval leaves out zero."""
+        return self.low > 0 or self.high < 0
 
 
 class Method(Protocol):
@@ -38,10 +43,10 @@ class Method(Protocol):
     def metrics(self) -> Mapping[str, float]: ...
 
     @property
-    def intervals(self) -> Mapping[str, Ends]: ...
+    def intervals(self) -> Mapping[str, Interval]: ...
 
     @property
-    def differences(self) -> Mapping[str, Gap]: ...
+    def differences(self) -> Mapping[str, Difference]: ...
 
 
 @dataclass(frozen=True, slots=True)

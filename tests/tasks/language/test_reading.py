@@ -188,8 +188,8 @@ def test_what_is_refused(tmp_path):
     train, test = written(tmp_path, train=LINES, test=LINES[:600])
     (small,) = written(tmp_path, a="a")
     assert refused(DataError, small) == (
-        "expected text to train, validate and test on, got too little: tokens 1 to train, 0 to valid, 0 to test. "
-        "Give more text, or files for each part."
+        "expected text to train, validate and test on, got too little: tokens 1 to train, 0 to valid, "
+        "0 to test. Give more text, or files for each part."
     )
     assert refused(ConfigError, [train, test], test=0.2) == (
         "expected a test part by files that are called so or by the option, got both: test and 0.2. "

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from recurra.report.methods import Difference, Interval
 from recurra.tasks.classify.metrics import LOWER_IS_BETTER, Outcome, measure
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -21,28 +21,6 @@ NORMAL = 1.959964  # of the standard normal distribution, 95 % lie within
 UNBOUNDED = frozenset({"log_loss", "brier"})
 # Numbers that the weights of a piece of the resamples may fill.
 CHUNK = 2_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """95 % of the resamples lie inside; NaN where there are too few examples to give one."""
-
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """How much better the model is: above zero for it, below zero for the other."""
-
-    estimate: float
-    low: float
-    high: float
-
-    @property
-    def certain(self) -> bool:
-        """Whether the interval leaves out zero."""
-        return self.low > 0 or self.high < 0
 
 
 def resampled(outcomes: Sequence[Outcome], seed: int, resamples: int = RESAMPLES) -> list[dict[str, Array]]:

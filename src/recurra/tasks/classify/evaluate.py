@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recurra.report.methods import Difference, Interval
 from recurra.report.signature import signature
 from recurra.tasks.base import Evaluation, Score
 from recurra.tasks.classify import baselines, verdict
@@ -15,8 +16,6 @@ from recurra.tasks.classify.baselines import Baseline
 from recurra.tasks.classify.calibration import retempered
 from recurra.tasks.classify.comparison import (
     RESAMPLES,
-    Difference,
-    Interval,
     difference,
     interval,
     resampled,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recurra.report.methods import Difference
 from recurra.report.numbers import count, number, percent
-from recurra.tasks.classify.comparison import Difference
 from recurra.tasks.classify.metrics import LOWER_IS_BETTER, NAMES
 
 if TYPE_CHECKING:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from recurra.report.methods import Difference
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -13,20 +14,6 @@ Array = np.ndarray[Any, np.dtype[Any]]
 RESAMPLES = 2000
 # With fewer series than this, a bootstrap over series says little, so origins are resampled instead.
 FEW_SERIES = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """The other's error less ours; the interval is NaN where there are too few windows to give one."""
-
-    estimate: float
-    low: float
-    high: float
-
-    @property
-    def certain(self) -> bool:
-        """Whether the interval leaves out zero."""
-        return self.low > 0 or self.high < 0
 
 
 def paired_difference(

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from recurra.report.methods import Difference
 from recurra.report.numbers import count
 from recurra.report.signature import signature
 from recurra.tasks.base import Evaluation, Score
 from recurra.tasks.forecast import classical, verdict
 from recurra.tasks.forecast.baselines import Baseline, drift, naive, seasonal_naive
-from recurra.tasks.forecast.comparison import Difference, paired_difference
+from recurra.tasks.forecast.comparison import paired_difference
 from recurra.tasks.forecast.metrics import WindowScores, insample_scale
 from recurra.tasks.forecast.windows import Windows, spread, stride, truths, windows
 

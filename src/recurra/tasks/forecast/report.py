@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recurra.report import figures, run
+from recurra.report.methods import Difference
 from recurra.report.numbers import count, number, percent, signed
 from recurra.report.page import Figure, Page
 from recurra.tasks.forecast import pictures
-from recurra.tasks.forecast.comparison import Difference
 
 if TYPE_CHECKING:
     from recurra.tasks.base import Data, Evaluation

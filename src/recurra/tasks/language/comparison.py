@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from recurra.report.methods import Difference, Interval
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -20,28 +21,6 @@ BLOCKS = {"words": 2_000, "bpe": 2_000, "characters": 10_000, "bytes": 10_000}
 MOST_BLOCKS, FEWEST_BLOCKS = 2_000, 40
 # Blocks shorter than this are no pieces of their own, and give no interval.
 SHORTEST = 25
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """95 % of the resamples lie inside; NaN where the text is too short to give one."""
-
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """How much better the model is: above zero for it, below zero for the other."""
-
-    estimate: float
-    low: float
-    high: float
-
-    @property
-    def certain(self) -> bool:
-        """Whether the interval leaves out zero."""
-        return self.low > 0 or self.high < 0
 
 
 def block_length(tokens: int, unit: str) -> int:

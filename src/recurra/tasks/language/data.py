@@ -102,7 +102,8 @@ def _groups(config: LanguageConfig, source: Any) -> tuple[dict[str, list[Path]],
     if others and folder is not None:
         remarks.append(told.named("not read", others, "whose names tell no part"))
     elif others:
-        groups["train"] = [path for path in paths if path in {*groups["train"], *others}]
+        learnt = {*groups["train"], *others}
+        groups["train"] = [path for path in paths if path in learnt]
         remarks.append(told.named("to learn from", others, "whose names tell no part"))
     for name, given in (("valid", config.valid), ("test", config.test)):
         if name in groups and given:
@@ -123,8 +124,10 @@ def _text_files(source: Any, raw: bool) -> tuple[list[Path], list[str]]:
     paths, folder = find_paths(source)
     if folder is None or raw:
         return paths, []
-    text = [path for path in paths if is_text(path)]
-    others = [path for path in paths if path not in text]
+    text: list[Path] = []
+    others: list[Path] = []
+    for path in paths:
+        (text if is_text(path) else others).append(path)
     if not text or not others:
         return paths, []
     return text, [told.named("not read", others, "not text")]

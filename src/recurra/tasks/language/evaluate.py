@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from recurra.data.tokens import BORDER
+from recurra.report.methods import Difference, Interval
 from recurra.report.signature import signature
 from recurra.tasks.base import Evaluation, Score
 from recurra.tasks.language import verdict
 from recurra.tasks.language.comparison import (
     RESAMPLES,
-    Difference,
-    Interval,
     block_length,
     difference,
     interval,

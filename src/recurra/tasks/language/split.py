@@ -24,7 +24,7 @@ NAMES = {
 # A part may be so much longer or shorter than asked for, as a share of the smaller one beside the cut, and by
 # at most so many characters where it must be looked for in the text.
 SLACK, WINDOW = 0.4, 1 << 20
-LINE, SPACE, BLANK_LINE = re.compile("\n"), re.compile(r"\s"), re.compile(f"\n[{SPACES}]*\n")
+LINE, SPACE, BLANK_LINE = re.compile("\n"), re.compile(r"\s", re.ASCII), re.compile(f"\n[{SPACES}]*\n")
 
 
 def named_parts(paths: Sequence[Path], folder: Path | None) -> dict[str, list[Path]] | None:

@@ -11,7 +11,7 @@ from recurra.report.numbers import count, number, percent
 from recurra.tasks.language.metrics import NAMES
 
 if TYPE_CHECKING:
-    from recurra.tasks.language.comparison import Difference
+    from recurra.report.methods import Difference
     from recurra.tasks.language.evaluate import Method
 
 NOTHING = (
