@@ -42,6 +42,7 @@ def fit(
     import torch  # noqa: PLC0415
 
     from recurra import bundle, tasks  # noqa: PLC0415
+    from recurra.tasks.base import Folded, Judges  # noqa: PLC0415
     from recurra.train.distributed import peers  # noqa: PLC0415
     from recurra.train.loop import Loop  # noqa: PLC0415
     from recurra.train.progress import Reporter  # noqa: PLC0415
@@ -65,7 +66,7 @@ def fit(
             reporter.say(line)
         with seeded(config.seed, processes.rank) as seed_again:
             share = config
-            if getattr(data, "folds", None):
+            if isinstance(task, Judges) and isinstance(data, Folded) and data.folds:
                 share, data = _cross_validate(task, config, data, folder, processes, reporter, resume)
                 seed_again()
             model = Loop(task, share, data, folder, processes, reporter).run(resume)

@@ -152,6 +152,28 @@ class Task(Protocol):
         """Write the task's own sections on the page."""
 
 
+@runtime_checkable
+class Folded(Protocol):
+    """Data for a cross-validation; `fit` then fits a model without each fold, and one of everything.
+
+    judged: what those models said of the folds, one after the other; None until `fit` knows.
+    """
+
+    folds: Sequence[Any] | None
+    judged: Any
+
+    def fold(self, number: int) -> Any:
+        """The data with this fold as its test part."""
+
+
+@runtime_checkable
+class Judges(Protocol):
+    """A task that can be cross-validated."""
+
+    def judge(self, model: nn.Module, data: Any) -> Any:
+        """What the model says of the test part, as an array with a row for each example."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surprise:
     """How surprising the tokens of files are: -log p of each, given those before it.

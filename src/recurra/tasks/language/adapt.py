@@ -23,7 +23,7 @@ SEGMENTS = 400
 # Steps in units of an average gradient that are tried on the validation part, and the tokens to try them on.
 RATES = (1e-5, 3e-5, 1e-4, 3e-4)
 PULLS = (0.002, 0.02)
-TRIED = 8_000
+TRIED = 5_000
 TINY = 1e-12
 
 
@@ -132,8 +132,8 @@ def prepare(model: Any, train: np.ndarray[Any, Any], valid: np.ndarray[Any, Any]
     model.squares.divide(max(1, many))
     part = valid if len(valid) > length else train
     part = part[:TRIED]
-    tried = {(rate, pull): float(adapted(model, part, rate, pull).mean()) for rate in RATES for pull in PULLS}
-    rate, pull = min(tried, key=tried.__getitem__)
+    rate = min(RATES, key=lambda rate: float(adapted(model, part, rate, PULLS[0]).mean()))
+    pull = min(PULLS, key=lambda pull: float(adapted(model, part, rate, pull).mean()))
     model.squares.rate.fill_(rate)
     model.squares.pull.fill_(pull)
 
