@@ -79,13 +79,13 @@ def page(results: dict[str, dict[str, Any]]) -> str:
         if name not in results:
             continue
         found = results[name]
-        ours, *others = found["scores"].items()
-        letters = not name.startswith("ptb")
+        others = dict(found["scores"])
+        ours, letters = others.pop("Recurra"), not name.startswith("ptb")
         rows.append(
             [
                 name,
-                f"**{_size(ours[1], letters)}**",
-                "; ".join(f"{method} {_size(metrics, letters)}" for method, metrics in others),
+                f"**{_size(ours, letters)}**",
+                "; ".join(f"{method} {_size(metrics, letters)}" for method, metrics in others.items()),
                 aim,
                 known,
                 f"{found['parameters'] / 1e6:.1f} M, {found['shape']['passes']:.0f} passes",
