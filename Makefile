@@ -20,7 +20,7 @@ help:
 	@echo "make format    ruff format"
 	@echo "make sanitize  the core under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer (about an hour)"
 	@echo "make core      build the compiled core again, where its sources have changed (the others do it too)"
-	@echo "make bench     the figures of docs/results.md, where the public data sets are at hand"
+	@echo "make bench     the figures of docs/results.md, where the public data sets are at hand (a morning)"
 
 demo: core
 	$(BIN)/python -m recurra fit forecast examples/data/births.csv --out runs/demo --overwrite --time-budget 90s
@@ -46,6 +46,8 @@ bench: core
 	$(BIN)/python benchmarks/kernels.py
 	$(BIN)/python benchmarks/accelerate.py
 	$(BIN)/python benchmarks/forecast.py
+	$(BIN)/python benchmarks/classify.py
+	$(BIN)/python benchmarks/language.py
 
 install: core
 

@@ -80,7 +80,7 @@ def test_a_bundle_writes_on(bundle: Bundle) -> None:
     assert cold == "".join(bundle.generate("ab", 30, top_p=1e-6))
     assert cold != "".join(bundle.generate("ab", 30, temperature=0, repetition_penalty=9.0))
     assert "".join(bundle.generate("ab", 30, seed=1, stop=text[5:8])) == text[: text.index(text[5:8])]
-    with pytest.raises(ConfigError, match="expected top_k to be 1 or more, got 0"):
+    with pytest.raises(ConfigError, match="expected the top-k to be 1 or more, got 0"):
         bundle.generate(top_k=0)
 
 
@@ -193,7 +193,7 @@ def test_mistakes_are_one_sentence(bundle: Bundle, capfd: pytest.CaptureFixture[
         return run(capfd, *words, code=2).removeprefix("recurra: ")
 
     assert mistake("generate", "x", "--temperature", -1) == (
-        "expected temperature to be 0 or more, got -1.0. Give another temperature."
+        "expected the temperature to be 0 or more, got -1.0. Give another temperature."
     )
     assert mistake("generate", "x", "--length", -1).startswith("expected a length of 0 or more tokens, got")
     assert mistake("generate", "x", "--prompt", "a", "--prompt-file", "b") == (

@@ -138,14 +138,23 @@ def test_a_rare_token_is_neither_lost_nor_favoured() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"temperature": -0.1}, "expected temperature to be 0 or more, got -0.1. Give another temperature."),
-        ({"temperature": math.nan}, "expected temperature to be 0 or more, got nan."),
-        ({"temperature": math.inf}, "expected temperature to be 0 or more, got inf."),
-        ({"top_k": 0}, "expected top_k to be 1 or more, got 0. Give another top_k."),
-        ({"top_p": 0}, "expected top_p to be above 0, and at most 1, got 0. Give another top_p."),
-        ({"top_p": 1.5}, "expected top_p to be above 0, and at most 1, got 1.5."),
-        ({"penalty": 0.9}, "expected penalty to be 1 or more, got 0.9. Give another penalty."),
-        ({"window": 0}, "expected window to be 1 or more, got 0. Give another window."),
+        (
+            {"temperature": -0.1},
+            "expected the temperature to be 0 or more, got -0.1. Give another temperature.",
+        ),
+        ({"temperature": math.nan}, "expected the temperature to be 0 or more, got nan."),
+        ({"temperature": math.inf}, "expected the temperature to be 0 or more, got inf."),
+        ({"top_k": 0}, "expected the top-k to be 1 or more, got 0. Give another top-k."),
+        ({"top_p": 0}, "expected the top-p to be above 0, and at most 1, got 0. Give another top-p."),
+        ({"top_p": 1.5}, "expected the top-p to be above 0, and at most 1, got 1.5."),
+        (
+            {"penalty": 0.9},
+            "expected the repetition penalty to be 1 or more, got 0.9. Give another repetition penalty.",
+        ),
+        (
+            {"window": 0},
+            "expected the repetition window to be 1 or more, got 0. Give another repetition window.",
+        ),
     ],
 )
 def test_options_that_make_no_sense(options: dict[str, Any], words: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from recurra.data.corpus import Corpus
+from recurra.data.corpus import Corpus, TextFile
 from recurra.data.documents import Borders, Documents, ended, without_white_lines
 from recurra.data.frequency import Array
 from recurra.data.tokens import Encoder, Tokens, Unit
@@ -41,16 +42,26 @@ class Counts:
 class Part:
     """Tokens of a text, and where they come from.
 
-    tokens: (T,) uint16 or int32, BORDERs among them.  names: its files.  starts: (F,) int64, the first token
-    of each file.  lines: (F,) int64, the line of that token.  newline: the number of the end of a line.
+    tokens: (T,) uint16 or int32, BORDERs among them.  files: those it is from.  starts: (F,) int64, the first
+    token of each file.  lines: (F,) int64, the line of that token.  newline: the number of the end of a line.
     """
 
     tokens: Array
     counts: Counts
-    names: tuple[str, ...]
+    files: tuple[TextFile, ...]
     starts: Array
     lines: Array
     newline: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the files; with the folders that tell them apart where two have the same name."""
+        plain = [file.name for file in self.files]
+        paths = {file.path for file in self.files}
+        if len(set(plain)) == len(paths):
+            return tuple(plain)
+        shared = os.path.commonpath([path.parent for path in paths])
+        return tuple(str(file.path.relative_to(shared)) for file in self.files)
 
     def place(self, token: int) -> tuple[str, int]:
         """The file and the line that a token is in."""
@@ -130,13 +141,13 @@ class _Counted:
     def __init__(self, tokens: Tokens, documents: Documents, lines: Counter[tuple[int, int]]) -> None:
         self.tokens, self.documents, self.lines = tokens, documents, lines
         self.written, self.counts = 0, Counts()
-        self.files: list[tuple[str, int, int]] = []  # name, first token, its line
+        self.files: list[tuple[TextFile, int, int]] = []  # with the first token and its line
 
     def encode(self, corpus: Corpus, begin: int, end: int) -> Iterator[Array]:
         """Numbers of the characters begin to end, BORDERs among them, in blocks."""
         for number, blocks in texts_by_file(corpus, begin, end, self.tokens.unit, self.documents):
-            name, key = corpus.files[number].name, (id(corpus), number)
-            self.files.append((name, self.written, 1 + self.lines[key]))
+            file, key = corpus.files[number], (id(corpus), number)
+            self.files.append((file, self.written, 1 + self.lines[key]))
             encoder, borders = Encoder(self.tokens), Borders(self.documents, self.tokens.newline)
             last = "\n"
             for text in blocks:
@@ -168,6 +179,6 @@ class _Counted:
 
     def part(self, tokens: Array) -> Part:
         """What was encoded, with its tokens as they lie in the file."""
-        names, starts, lines = zip(*self.files, strict=True) if self.files else ((), (), ())
+        files, starts, lines = zip(*self.files, strict=True) if self.files else ((), (), ())
         first, line = np.array(starts, dtype=np.int64), np.array(lines, dtype=np.int64)
-        return Part(tokens, self.counts, names, first, line, self.tokens.newline)
+        return Part(tokens, self.counts, files, first, line, self.tokens.newline)

@@ -45,8 +45,10 @@ class Sampling:
             ("window", self.window >= 1, "to be 1 or more"),
         ):
             if not sound:
+                told = {"penalty": "repetition penalty", "window": "repetition window"}.get(name, name)
+                told = told.replace("_", "-")
                 raise ConfigError(
-                    f"expected {name} {wanted}, got {getattr(self, name)}. Give another {name}."
+                    f"expected the {told} {wanted}, got {getattr(self, name)}. Give another {told}."
                 )
 
     @property

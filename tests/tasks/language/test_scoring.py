@@ -44,7 +44,7 @@ def of(tokens: Tokens, documents: Any = "file", groups: tuple[int, ...] = ()) ->
 
 
 def scored(model: Any, source: Any, **options: Any) -> Any:
-    return score(model, read_later(model.made, source), source, **options)
+    return score(model, read_later(model.made, source), **options)
 
 
 def written(path: Path, text: str | bytes) -> Path:
@@ -238,4 +238,4 @@ def test_a_text_that_shrinks_while_it_is_scored(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"^expected the same 3 lines as before, got 1\. Score the text again"
     ):
-        score(model, data, path)
+        score(model, data)

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 SEGMENT, LETTERS_SEGMENT = 16, 64
 # Training segments whose gradients are averaged.
 SEGMENTS = 400
-# Steps in units of an average gradient that are tried on the validation part, and the tokens to try them on.
-RATES = (1e-5, 3e-5, 1e-4, 3e-4)
+# Steps in units of an average gradient, 0 for none, that are tried on so many tokens of the validation part.
+RATES = (0.0, 1e-5, 3e-5, 1e-4, 3e-4)
 PULLS = (0.002, 0.02)
 TRIED = 5_000
 TINY = 1e-12
@@ -95,6 +95,8 @@ class Learner:
         """Nats of tokens[1:], tokens (T + 1, 1), before anything is learnt of them; the state after them."""
         with torch.enable_grad():
             nats, state = self.model.surprise(tokens, state)
+            if not nats.requires_grad:  # borders alone
+                return nats, _detached(state)
             gradients = torch.autograd.grad(nats.mean(), self.weights, allow_unused=True)
         for weight, first, g, rate, pull in zip(
             self.weights, self.trained, gradients, self.rates, self.pulls, strict=True

@@ -59,8 +59,8 @@ class LanguageConfig(TaskConfig):
     hidden: int | None = Field(
         None,
         ge=1,
-        description="Units of a recurrent layer. Chosen by the amount of text and the time budget when not "
-        "given.",
+        description="Units of a recurrent layer; of several, the last has at most 400. Chosen by the amount "
+        "of text and the time budget when not given.",
     )
     layers: int | None = Field(None, ge=1, description="Recurrent layers. By default 2.")
     order: int | None = Field(

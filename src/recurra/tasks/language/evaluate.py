@@ -100,7 +100,8 @@ def evaluate(
     block = block_length(counts.tokens, unit)
     methods = _compared(found, others, counted, counts, block=block, seed=seed, resamples=resamples)
     detail = Detail(data, part, tokens, counted, counts, COMPARED[unit], block, methods)
-    told = [*_words(detail), *notes]
+    # What was counted on this very text is no rival; that has to be said first.
+    told = [*_words(detail), *notes] if len(data.train) else [*notes, *_words(detail)]
     return Evaluation(tuple(Score(one.name, one.metrics) for one in methods), tuple(told), label, detail)
 
 

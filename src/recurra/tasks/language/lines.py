@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from recurra.data.corpus import find_paths
+from recurra.data.corpus import TextFile
 from recurra.data.documents import ended, without_white_lines
-from recurra.data.textreader import TextReader
 from recurra.data.tokenfile import Part
 from recurra.data.tokens import BORDER, Tokens
 from recurra.errors import DataError
-from recurra.tasks.base import Source
 from recurra.tasks.language.schema import Schema
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -32,9 +30,9 @@ CONTINUING = bytes(range(0x80, 0xC0))
 
 
 def frames(
-    part: Part, nats: Array, schema: Schema, source: Source, *, by_token: bool
+    part: Part, nats: Array, schema: Schema, *, by_token: bool
 ) -> tuple[pl.DataFrame, pl.DataFrame | None]:
-    """A row for each line of a part, which is all of a source's text; and one for each token, if asked.
+    """A row for each line of a part that is all of its files' text; and one for each token, if asked.
 
     nats: (T - 1,) of the part's tokens but the first. Raises DataError where the text has changed since.
     """
@@ -44,7 +42,7 @@ def frames(
     pieces: list[str] = []
     sizes = np.zeros(len(many), dtype=np.int64)
     rest = iter(part.tokens[np.asarray(part.tokens) != BORDER] if by_token else ())
-    for row, (text, size) in zip(range(len(many)), _read(source, part.names, schema, whole), strict=False):
+    for row, (text, size) in zip(range(len(many)), _read(part.files, schema, whole), strict=False):
         texts.append(_shown(text, schema.tokens))
         sizes[row] = size
         if by_token:
@@ -119,16 +117,11 @@ def _shown(text: str, tokens: Tokens) -> str:
     return text.encode("latin-1").decode("utf-8", "replace") if tokens.unit == "bytes" else text
 
 
-def _read(
-    source: Source, names: Sequence[str], schema: Schema, most: int | None
-) -> Iterator[tuple[str, int]]:
+def _read(files: Sequence[TextFile], schema: Schema, most: int | None) -> Iterator[tuple[str, int]]:
     """Of each line that became tokens at most so many characters, and how many it has in all."""
     raw, documents = schema.tokens.unit == "bytes", schema.documents
-    paths = iter(find_paths(source)[0])
-    for name in names:
-        # Those between them hold no text.
-        path = next(path for path in paths if path.name == name)
-        blocks: Iterator[str] = iter(TextReader(path, raw))
+    for file in files:
+        blocks = file.texts(0, file.characters)
         if documents != "file" or schema.tokens.unit == "words":
             blocks = ended(blocks)
         if documents != "file":

@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 
 from recurra.data.tokens import BORDER
 from recurra.report.signature import signature
-from recurra.tasks.base import Source, Surprise
+from recurra.tasks.base import Surprise
 from recurra.tasks.language import verdict
 from recurra.tasks.language.adapt import adapted
 from recurra.tasks.language.data import LanguageData
@@ -32,19 +32,18 @@ CHANCES, STEPS = 1 << 22, 512
 def score(
     model: LanguageModel,
     data: LanguageData,
-    source: Source,
     *,
     by: Literal["token", "line"] = "token",
     adapt: bool = False,
     seed: int = 0,
 ) -> Surprise:
-    """The surprise of the test part of data that was read from a source, by line, and by token too if asked.
+    """The surprise of the test part of data that holds nothing else, by line, and by token too if asked.
 
     adapt: a copy of the model learns on while it reads. seed: for the signature alone.
     """
     part, counts, tokens = data.parts["test"], data.counts, data.schema.tokens
     nats = surprise_of(model, part.tokens, adapt=adapt)
-    lines, pieces = frames(part, nats, data.schema, source, by_token=by == "token")
+    lines, pieces = frames(part, nats, data.schema, by_token=by == "token")
     told = nats[np.asarray(part.tokens[1:]) != BORDER]
     found = metrics(told, counts)
     label = signature(

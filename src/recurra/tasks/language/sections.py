@@ -97,7 +97,7 @@ def _range(band: insight.Band) -> str:
 
 def _ahead(found: list[insight.Band], other: str, token: str) -> str:
     """Who is ahead on which tokens."""
-    behind = [_range(band) for band in found if band.nats[1] < band.nats[0]]
+    behind = [_range(band) for band in found if (band.nats[0] - band.nats[1]) / np.log(2) >= EVEN]
     if not behind:
         return f"The model is ahead of {other} on all {token}s, frequent or rare."
     if len(behind) == len(found):

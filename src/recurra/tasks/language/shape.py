@@ -58,7 +58,8 @@ def sizes(config: LanguageConfig, *, tokens: int, unit: str, train_tokens: int) 
     widths = (config.hidden,) if config.hidden is not None else WIDTHS
     embedding, hidden, passes = 0, 0, 0.0
     for width in widths:
-        narrow = min(width, WIDEST_EMBEDDING)
+        # The last layer's outputs are compared with the tokens' vectors, and are as many.
+        narrow = width if layers == 1 else min(width, WIDEST_EMBEDDING)
         weights = _recurrent(config.cell, narrow, width, layers) + _output(groups, tokens, narrow)
         read = min(afforded / weights, MOST_PASSES * train_tokens)
         if hidden and read < TOKENS_PER_WEIGHT * weights:

@@ -77,6 +77,7 @@ class Language:
         """Start from how often each token occurs."""
         assert isinstance(model, LanguageModel)
         counts = np.bincount(data.train[:COUNTED], minlength=len(data.schema.tokens))
+        counts[BORDER] = 0  # never foretold
         model.words.start_from(torch.from_numpy(counts))
 
     def plan(self, config: LanguageConfig, data: LanguageData) -> Plan:
@@ -154,8 +155,7 @@ class Language:
     ) -> Surprise:
         """The surprise of files by line, and by token; adapt: a copy of the model learns while it reads."""
         assert isinstance(model, LanguageModel)
-        data = read_later(schema, source)
-        return score(model, data, source, by=by, adapt=adapt, seed=config.seed)
+        return score(model, read_later(schema, source), by=by, adapt=adapt, seed=config.seed)
 
     def generate(
         self,

@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from recurra.report.methods import Difference
     from recurra.tasks.language.evaluate import Method
 
+# A smaller share of unknown tokens is no figure.
+FEWEST_UNKNOWN = 0.001
+
 NOTHING = (
     "Nothing could be evaluated: no token of the test part is left to be foretold. "
     "Give more text, or a larger share with --test."
 )
 NOT_TESTED = (
-    "There is no test part, so the validation part was judged. The weights kept are those that were best "
-    "on it, and on other text the model may do worse."
+    "There is no test part, so the validation part was judged. The weights kept, and how the model learns "
+    "on, are those that were best on it; on other text it may do worse."
 )
 NOT_FITTED = (
     "Only single tokens stand beside the model, with their shares in this very text: "
@@ -107,8 +110,9 @@ def unknown(share: float) -> list[str]:
     """That some tokens are not in the vocabulary."""
     if not share > 0:
         return []
+    told = percent(share) if share >= FEWEST_UNKNOWN else "Fewer than 0.1 %"
     return [
-        f"{percent(share)} of these tokens are unknown to the model. All of them count as one token, which "
+        f"{told} of these tokens are unknown to the model. All of them count as one token, which "
         "is easier to foretell than what stands there, so compare only with figures for this vocabulary."
     ]
 

@@ -51,6 +51,8 @@ def write_on(  # noqa: PLR0917
     length: tokens, at most. stop: the text ends before the first place where it has these characters.
     The weights are those of now. Raises ConfigError.
     """
+    if seed < 0:
+        raise ConfigError(f"expected a seed of 0 or more, got {seed}. Give another seed.")
     if length < 0:
         raise ConfigError(f"expected a length of 0 or more tokens, got {length}. Give another length.")
     if stop == "":
