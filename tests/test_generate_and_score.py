@@ -39,7 +39,7 @@ class Letters:
         return write_on(model, schema, prompt, **options)
 
     def score(self, model: Any, config: Any, schema: Any, source: Any, *, by: Any, adapt: bool) -> Surprise:
-        return score(model, read_later(schema, source), source, by=by, adapt=adapt)
+        return score(model, read_later(schema, source), by=by, adapt=adapt)
 
 
 @pytest.fixture
