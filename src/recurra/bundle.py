@@ -20,7 +20,9 @@ import recurra
 from recurra import sealed, tasks
 from recurra.decode.sampling import Sampling
 from recurra.errors import BundleError, ConfigError
-from recurra.tasks.base import Evaluation, Scores, Source, Surprise, Task, Writes
+from recurra.stream import Stream
+from recurra.stream.snapshot import Identity
+from recurra.tasks.base import Evaluation, Scores, Source, Steps, Streams, Surprise, Task, Writes
 
 if TYPE_CHECKING:
     import polars as pl
@@ -107,10 +109,24 @@ class Bundle:
         with torch.no_grad():
             return self.task.score(self.model, self.config, self.schema, source, by=by, adapt=adapt)
 
-    def _cannot(self, does: str) -> ConfigError:
+    def stream(self, keep: int = 0) -> Stream:
+        """A sequence that is read as it comes, an observation at a time, in constant memory.
+
+        keep: how many steps it can be rewound by. Raises ConfigError for a bundle that must see the end of a
+        sequence first.
+        """
+        return Stream(self.steps(), Identity.of(self), keep)
+
+    def steps(self) -> Steps:
+        """The model ready to go on step by step, as streams and pools use it, with the weights of now."""
+        if not isinstance(self.task, Streams):
+            raise self._cannot("streams", "is of a task that goes on step by step")
+        return self.task.steps(self.model, self.config, self.schema)
+
+    def _cannot(self, does: str, which: str = "`recurra fit language` has written") -> ConfigError:
         return ConfigError(
             f"expected a bundle of a task that {does}, got {self.path}, of the task {self.task.name!r}. "
-            "Name a bundle that `recurra fit language` has written."
+            f"Name a bundle that {which}."
         )
 
 

@@ -1,4 +1,4 @@
-"""The command line: fit, evaluate, predict, generate, score, inspect, explain. Quick to show its help."""
+"""The command line: what `recurra` does with files and bundles. Quick to show its help."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
 
 import recurra
-from recurra import printed
+from recurra import printed, sealed
 from recurra.errors import ConfigError, DataError, RecurraError, Stopped
 from recurra.tasks import TASKS, Entry
 from recurra.tasks.base import seconds
@@ -273,6 +273,51 @@ def score(
     printed.scores([("", found.metrics)])
     print(*found.words, found.signature, sep="\n")
     printed.most_surprising(frame, by, most)
+
+
+@app.command
+def stream(
+    bundle: BundleFolder,
+    /,
+    *,
+    by: Annotated[
+        str | None,
+        Parameter(
+            help="Field that names the stream of each line [default: all are of one].", metavar="FIELD"
+        ),
+    ] = None,
+    streams: Annotated[
+        int, Parameter(help="Streams at once, at most, with --by.", metavar="N", validator=Number(gte=1))
+    ] = 10_000,
+    plain: Annotated[
+        bool, Parameter(help="Lines are text as it stands, their ends included, not JSON.", negative=())
+    ] = False,
+    state: Annotated[
+        str | None,
+        Parameter(help="File to go on from where there is one, and to leave the state in.", metavar="FILE"),
+    ] = None,
+) -> None:
+    """Read observations from stdin as they come, JSON a line, and answer each with a line at once."""
+    from recurra.stream.lines import ALONE, Lines, reading  # noqa: PLC0415
+    from recurra.stream.pool import StreamPool  # noqa: PLC0415
+
+    if by is not None and (state is not None or plain):
+        other = "--plain" if plain else "--state"
+        raise ConfigError(f"expected lines that name their streams or {other}, got both. Leave one out.")
+    pool = StreamPool(recurra.load(bundle), streams if by is not None else 1)
+    if state is not None and Path(state).exists():
+        pool.open(ALONE, Path(state).read_bytes())
+    lines = Lines(pool, by=by, plain=plain)
+    try:
+        for line in reading(sys.stdin.buffer):
+            print(lines.answer(line), flush=True)
+    finally:
+        if state is not None:
+            sealed.write(Path(state), pool.state(ALONE))
+    if lines.failed:
+        raise DataError(
+            f"expected observations, got {lines.failed} lines that are none. The answers to them say why."
+        )
 
 
 @app.command(name="inspect")

@@ -7,7 +7,10 @@
     ├── TrainingError      training cannot go on (a loss that is not finite, no room in the time budget)
     ├── CheckpointError    a checkpoint that is missing, damaged or belongs to another run
     ├── Stopped            a signal ended training, which was saved first
-    └── BundleError        a bundle that is missing, damaged, foreign or from a newer format
+    ├── BundleError        a bundle that is missing, damaged, foreign or from a newer format
+    ├── ExportError        a graph that does not give what its model gives
+    └── StreamError        a stream that is not there, or a state that is damaged or of another bundle
+        └── PoolFull       a pool without a free slot
 
 A message reads: <what was expected, with numbers>, got <value>. <One action that fixes it.>
 The command line prints it and exits with 2. Drop-in layers keep torch's own error types.
@@ -64,6 +67,18 @@ class CheckpointError(RecurraError):
 
 class BundleError(RecurraError):
     """A bundle that is missing, damaged, foreign or from a newer format."""
+
+
+class ExportError(RecurraError):
+    """A graph that does not give what its model gives."""
+
+
+class StreamError(RecurraError):
+    """A stream that is not there, or a state that is damaged or of another bundle."""
+
+
+class PoolFull(StreamError):
+    """A pool without a free slot."""
 
 
 class Stopped(RecurraError):

@@ -13,7 +13,9 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor, nn
 
+import recurra.nn
 from counting.config import CountingConfig
+from counting.steps import CountingSteps
 from recurra.errors import DataError
 from recurra.report.page import Page
 from recurra.tasks.base import Evaluation, Plan, Score
@@ -43,9 +45,9 @@ class Model(nn.Module):
 
     def __init__(self, hidden: int, dropout: float) -> None:
         super().__init__()
-        self.rnn = nn.RNN(1, hidden, batch_first=True)
+        self.rnn = recurra.nn.RNN(1, hidden, batch_first=True)
         self.drop = nn.Dropout(dropout)
-        self.out = nn.Linear(hidden, 1)
+        self.out = recurra.nn.Linear(hidden, 1)
         self.register_buffer("spread", torch.zeros(1))
 
     def forward(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -128,6 +130,9 @@ class Counting:
         with torch.no_grad():
             y, _ = model(self.read(config, source, schema).x, None)
         return pl.DataFrame({"sum": y[:, -1].tolist()})
+
+    def steps(self, model: nn.Module, config: CountingConfig, schema: Schema) -> CountingSteps:
+        return CountingSteps(model)
 
     def report(
         self, page: Page, model: nn.Module, config: CountingConfig, data: Rows, evaluation: Evaluation

@@ -18,6 +18,7 @@ from recurra.engines.cpu.stepper import Stepper
 from recurra.errors import EngineError
 from recurra.nn.compiled import admit
 from recurra.nn.ragged import checked_lengths, checked_reset
+from recurra.nn.rows import Rows
 
 
 class Recurrent(torch.nn.RNNBase):
@@ -125,11 +126,7 @@ class Recurrent(torch.nn.RNNBase):
         cannot run the layer.
         """
         request = self.request()
-        if self.bidirectional:
-            raise ValueError(
-                "Expected a layer of one direction, got bidirectional=True, which begins at the end. "
-                "Make a layer without it."
-            )
+        self._check_one_direction()
         narrow = weights == "bfloat16"
         if weights != "exact" and not (narrow and request.dtype is torch.float32):
             raise ValueError(
@@ -143,6 +140,21 @@ class Recurrent(torch.nn.RNNBase):
                 "Call the layer itself, a step at a time."
             )
         return Stepper(request, self._current_weights(), narrow)
+
+    def rows(self) -> Rows:
+        """Many streams through this layer, a step a call, with the weights of now: see `Rows`.
+
+        Raises ValueError for a bidirectional layer.
+        """
+        self._check_one_direction()
+        return Rows(self.request(), self._current_weights())
+
+    def _check_one_direction(self) -> None:
+        if self.bidirectional:
+            raise ValueError(
+                "Expected a layer of one direction, got bidirectional=True, which begins at the end. "
+                "Make a layer without it."
+            )
 
     def _forward_packed(
         self, packed: PackedSequence, state: Any, lengths: Any, reset: Any, weights: list[Tensor]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # so that the command line can show a task's options without 
     from torch import Tensor, nn
 
     from recurra.decode.sampling import Sampling
+    from recurra.errors import DataError
     from recurra.report.page import Page
 
 Source = Any  # a path, several paths, or a frame (pandas, polars, pyarrow)
@@ -225,3 +226,44 @@ class Scores(Protocol):
         adapt: bool,
     ) -> Surprise:
         """The surprise of files by line, and by token. adapt: a copy of the model learns while it reads."""
+
+
+class Steps(Protocol):
+    """A model that goes on step by step, for any number of streams at once; it holds no stream itself.
+
+    What a stream has become after some steps is equal, bit for bit, to what the task says of the whole
+    sequence. Not for two threads at once.
+
+    kind         of an observation: a piece of text, one event by its name, or numbers by their names
+    observation  its JSON schema
+    example      one that can be given
+    """
+
+    kind: Literal["text", "event", "numbers"]
+    observation: Mapping[str, Any]
+    example: Any
+
+    def fresh(self) -> dict[str, Tensor]:
+        """The state of a stream that has seen nothing; the shapes and dtypes never change."""
+
+    def checked(self, observation: Any) -> Any:
+        """An observation as `step` takes it. Raises DataError, naming the field."""
+
+    def step(
+        self, pool: Mapping[str, Tensor], rows: Tensor, inputs: Sequence[Any]
+    ) -> Sequence[dict[str, Any] | DataError]:
+        """Take B streams one observation on, and answer each with what can be written as JSON.
+
+        pool    states under the names of `fresh`, (S, ...): a slot for each stream; changed in place
+        rows    (B,) int64, the slots of the streams that go on, all different
+        inputs  B observations, as `checked` gives them
+        An error is the answer of a stream that cannot take its observation; its state is as it was.
+        """
+
+
+@runtime_checkable
+class Streams(Protocol):
+    """A task whose models go on step by step. `Bundle.stream` asks for it."""
+
+    def steps(self, model: nn.Module, config: Any, schema: Any) -> Steps:
+        """The model, ready to go on. Raises ConfigError for one that must see the end first."""

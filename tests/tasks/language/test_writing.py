@@ -154,7 +154,11 @@ def test_text_comes_as_soon_as_it_is_certain() -> None:
 
 def test_words_follow_the_prompt_after_a_space() -> None:
     model, made = of(Tokens(unit="words", tokens=(*FIRST, "\n", "the", "cat", "sat")))
-    for prompt, begins in (("the cat", (" ", "\n")), ("the cat\n", ("the", "cat", "sat", "\n"))):
+    for prompt, begins in (
+        ("the cat", (" ", "\n")),
+        ("the cat ", ("the", "cat", "sat", "\n")),
+        ("the cat\n", ("the", "cat", "sat", "\n")),
+    ):
         written = "".join(write_on(model, made, prompt, length=40))
         assert written.startswith(begins)
         assert made.tokens.encode(prompt + written).tolist()[:2] == [3, 4]

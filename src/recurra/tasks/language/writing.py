@@ -62,6 +62,8 @@ def write_on(  # noqa: PLR0917
     numbers = schema.tokens.encode(prompt)
     written = islice(_numbers(model, schema, numbers, sampling or Sampling(), seed), length)
     pieces = _pieces(schema, numbers[-JOINED:], written)
+    if schema.tokens.unit == "words" and prompt[-1:] == " ":
+        pieces = _without_space(pieces)
     return pieces if stop is None else until(pieces, stop)
 
 
@@ -137,6 +139,13 @@ def _read(model: LanguageModel, tokens: Array) -> tuple[Array, State]:
             y, state = model(piece[:, None], state)
     assert state is not None
     return array(y[-1, 0]), state
+
+
+def _without_space(pieces: Iterator[str]) -> Iterator[str]:
+    """The same after a prompt that has the space before the next word already."""
+    first = next(pieces, "")
+    yield first.removeprefix(" ")
+    yield from pieces
 
 
 def _pieces(schema: Schema, before: Array, numbers: Iterator[int]) -> Iterator[str]:
