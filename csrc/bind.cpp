@@ -10,6 +10,7 @@
 
 #include "dispatch.h"
 #include "step.h"
+#include "streams.h"
 
 namespace nb = nanobind;
 
@@ -23,6 +24,8 @@ using Strides = std::tuple<Address, int64_t, int64_t>;                  // addre
 using Accumulated = std::tuple<Address, int64_t, int64_t, bool>;
 using Weights = std::tuple<Address, Address, Address, Address, Address, Address>;
 using State = std::tuple<Address, Address>;
+using Strided = std::tuple<Address, int64_t>;                           // address, and values from row to row
+using InSlots = std::tuple<Address, int64_t, Address, int64_t>;         // h and c, each with values from slot to slot
 
 template <class T>
 T* at(Address address) {
@@ -37,6 +40,11 @@ Sequence<T> sequence(Address data, int64_t step, int64_t row) {
 template <class T>
 Sequence<T> sequence(const Strides& s) {
     return sequence<T>(std::get<0>(s), std::get<1>(s), std::get<2>(s));
+}
+
+template <class T>
+Matrix<T> matrix(const Strided& m) {
+    return {at<T>(std::get<0>(m)), std::get<1>(m)};
 }
 
 template <class Real>
@@ -141,6 +149,56 @@ class AnyStep {
     std::unique_ptr<Step<double>> in_double_;
 };
 
+// The same for many streams.
+class AnyManySteps {
+ public:
+    AnyManySteps(const std::string& cell, bool wide, int64_t I, int64_t H, int64_t R,
+                 const std::vector<Weights>& weights)
+        : layers_(weights.size()) {
+        if (wide) in_double_ = made<double>(cell, I, H, R, weights);
+        else in_float_ = made<float>(cell, I, H, R, weights);
+    }
+    void step(int64_t B, Address which, int64_t slots, const Strided& x, const std::vector<InSlots>& states,
+              const Strided& y, int threads) const {
+        if (states.size() != layers_) throw std::invalid_argument("Expected states for each layer.");
+        if (in_double_) run(*in_double_, B, which, slots, x, states, y, threads);
+        else run(*in_float_, B, which, slots, x, states, y, threads);
+    }
+
+ private:
+    template <class Real>
+    static std::unique_ptr<ManySteps<Real>> made(const std::string& cell, int64_t I, int64_t H, int64_t R,
+                                                 const std::vector<Weights>& weights) {
+        std::vector<LayerWeights<Real>> layers(weights.size());
+        for (size_t l = 0; l < layers.size(); ++l) put_weights<const Real>(weights[l], layers[l].arrays);
+        return std::make_unique<ManySteps<Real>>(cell_named(cell), I, H, R, layers);
+    }
+    template <class Real>
+    static void run(const ManySteps<Real>& steps, int64_t B, Address which, int64_t slots, const Strided& x,
+                    const std::vector<InSlots>& states, const Strided& y, int threads) {
+        std::vector<SlotState<Real>> in_slots;
+        for (const auto& [h, h_slot, c, c_slot] : states)
+            in_slots.push_back({matrix<Real>({h, h_slot}), matrix<Real>({c, c_slot})});
+        nb::gil_scoped_release released;
+        steps(B, at<const int64_t>(which), slots, matrix<const Real>(x), in_slots, matrix<Real>(y), threads);
+    }
+
+    size_t layers_;
+    std::unique_ptr<ManySteps<float>> in_float_;
+    std::unique_ptr<ManySteps<double>> in_double_;
+};
+
+template <class Real>
+void run_linear(int threads, const std::tuple<int64_t, int64_t, int64_t>& sizes, const Strided& x, const Strides& w,
+                Address b, const Strided& y) {
+    const auto [N, I, O] = sizes;
+    const auto [from, row, column] = w;
+    const Linear<Real> product{N,   I,      O,                  matrix<const Real>(x), at<const Real>(from),
+                               row, column, at<const Real>(b), matrix<Real>(y)};
+    nb::gil_scoped_release released;
+    linear(product, threads);
+}
+
 }  // namespace
 
 NB_MODULE(_core, m) {
@@ -194,4 +252,17 @@ NB_MODULE(_core, m) {
             .def_prop_ro("x", &AnyStep::x)
             .def("h", &AnyStep::h, nb::arg("layer"))
             .def("c", &AnyStep::c, nb::arg("layer"));
+
+    nb::class_<AnyManySteps>(m, "ManySteps", "Many streams, one step a call; it holds packed weights and no state.")
+            .def(nb::init<const std::string&, bool, int64_t, int64_t, int64_t, const std::vector<Weights>&>(),
+                 nb::arg("cell"), nb::arg("double"), nb::arg("I"), nb::arg("H"), nb::arg("R"), nb::arg("weights"))
+            .def("__call__", &AnyManySteps::step);
+
+    m.def(
+        "linear",
+        [](bool wide, int threads, const std::tuple<int64_t, int64_t, int64_t>& sizes, const Strided& x,
+           const Strides& w, Address b, const Strided& y) {
+            (wide ? run_linear<double> : run_linear<float>)(threads, sizes, x, w, b, y);
+        },
+        "A product with a matrix of weights.");
 }

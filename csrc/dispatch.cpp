@@ -184,6 +184,16 @@ void backward(Cell cell, Problem<Real> problem, const int64_t* lengths, int thre
     parallel(threads, [&](Team& team) { kernel.backward(problem, scratch.data(), team); });
 }
 
+template <class Real>
+void linear(const Linear<Real>& product, int threads) {
+    constexpr int64_t worth_waking = 1 << 19;  // multiply-adds, some ten microseconds
+    const int64_t most = product.N * product.I * product.O / worth_waking + 1;
+    threads = static_cast<int>(std::min<int64_t>(std::max(threads, 1), most));
+    const Kernel<Real>& kernel = kernel_of<Real>(Cell::gru);
+    const Scratch<Real> scratch(static_cast<std::size_t>(kernel.linear_scratch(product, threads)), true);
+    parallel(threads, [&](Team& team) { kernel.linear(product, scratch.data(), team); });
+}
+
 template const Kernel<float>& kernel_of(Cell);
 template const Kernel<double>& kernel_of(Cell);
 template int64_t saved_size(const Problem<float>&, Cell, Memory, int64_t);
@@ -192,5 +202,7 @@ template void forward(Cell, Problem<float>, const int64_t*, int);
 template void forward(Cell, Problem<double>, const int64_t*, int);
 template void backward(Cell, Problem<float>, const int64_t*, int);
 template void backward(Cell, Problem<double>, const int64_t*, int);
+template void linear(const Linear<float>&, int);
+template void linear(const Linear<double>&, int);
 
 }  // namespace recurra

@@ -47,4 +47,7 @@ void forward(Cell cell, Problem<Real> problem, const int64_t* lengths, int threa
 template <class Real>
 void backward(Cell cell, Problem<Real> problem, const int64_t* lengths, int threads);
 
+template <class Real>
+void linear(const Linear<Real>& product, int threads);
+
 }  // namespace recurra

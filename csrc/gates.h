@@ -46,15 +46,15 @@ struct Gates : Walk<Cell, V> {
         for (int64_t b = own.begin; b < own.end; ++b) pack_second(b, weights_second + b * block_second());
     }
     void pack_x(int64_t b, Real* to) const {
-        pack_rows<V>(p.weights[w_ih], p.I, p.H, Cell::inputs, p.H, b, to);
+        pack_rows<V>(p.weights[w_ih], p.I, p.I, p.H, Cell::inputs, p.H, b, to);
     }
     void pack_h(int64_t b, Real* to) const {
-        pack_rows<V>(p.weights[w_hh], p.R, p.H, Cell::chains, p.H, b, to);
+        pack_rows<V>(p.weights[w_hh], p.R, p.R, p.H, Cell::chains, p.H, b, to);
     }
     void pack_second(int64_t b, Real* to) const {
         if constexpr (Cell::second)
-            pack_rows<V>(p.weights[w_hh] + Cell::second_gate * p.H * p.H, p.H, p.H, 1, p.H, b, to);
-        else pack_rows<V>(p.weights[w_hr], p.H, p.R, 1, p.R, b, to);
+            pack_rows<V>(p.weights[w_hh] + Cell::second_gate * p.H * p.H, p.H, p.H, p.H, 1, p.H, b, to);
+        else pack_rows<V>(p.weights[w_hr], p.H, p.H, p.R, 1, p.R, b, to);
     }
 
     // A gate's sum begins with both its biases, unless its sum over h stands by itself.

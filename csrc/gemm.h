@@ -284,35 +284,71 @@ template <class V>
     }
 }
 
+// ---- rows and panels -------------------------------------------------------------------------------------------
+
+template <class V>
+struct RowPanels {
+    using Real = typename V::real;
+    static constexpr int64_t P = V::lanes;
+
+    // A row's values into panels of `rows` rows, at row `to`; zeros for a null row.
+    static void spread(const Real* row, int64_t size, Real* panel, int64_t rows, int64_t to) {
+        for (int64_t q = 0, n = panels(size, P); q < n; ++q)
+            (row ? get(row, q, size) : V::all(0)).store(panel + (q * rows + to) * P);
+    }
+    static void gather(const Real* panel, int64_t rows, int64_t from, Real* row, int64_t size) {
+        for (int64_t q = 0, n = panels(size, P); q < n; ++q)
+            put(V::load(panel + (q * rows + from) * P), row, q, size);
+    }
+    // One panel's part of a row.
+    static void put(V v, Real* row, int64_t panel, int64_t size) {
+        int64_t left = size - panel * P;
+        if (left >= P) v.store(row + panel * P);
+        else v.store_first(row + panel * P, static_cast<int>(left));
+    }
+    static V get(const Real* row, int64_t panel, int64_t size) {
+        int64_t left = size - panel * P;
+        return left >= P ? V::load(row + panel * P) : V::load_first(row + panel * P, static_cast<int>(left));
+    }
+};
+
 // ---- packing ---------------------------------------------------------------------------------------------------
 
-// Outputs along rows of w: to[k][n][lane] = w[n * group + unit + lane][k] for one block of units, zero beyond `units`.
+// Outputs along rows of w, `stride` apart: to[k][n][lane] = w[n * group + unit + lane][k] for one block of units, zero
+// beyond `units`.
 template <class V>
-inline void pack_rows(const typename V::real* w, int64_t depth, int64_t group, int n_groups, int64_t units,
-                      int64_t block, typename V::real* to) {
+inline void pack_rows(const typename V::real* w, int64_t stride, int64_t depth, int64_t group, int n_groups,
+                      int64_t units, int64_t block, typename V::real* to) {
     using Real = typename V::real;
-    constexpr int64_t P = V::lanes;
-    int64_t live = units - block * P < P ? units - block * P : P;
+    constexpr int P = V::lanes;
+    const int64_t live = units - block * P < P ? units - block * P : P;
+    const int64_t to_step = n_groups * P;
     for (int n = 0; n < n_groups; ++n) {
-        const Real* from = w + (n * group + block * P) * depth;
+        const Real* from = w + (n * group + block * P) * stride;
         Real* out = to + n * P;
         int64_t k = 0;
         if (live == P)
-            for (; k + P <= depth; k += P) V::transpose(from + k, depth, out + k * n_groups * P, n_groups * P);
-        for (; k < depth; ++k)
-            for (int64_t lane = 0; lane < P; ++lane)
-                out[k * n_groups * P + lane] = lane < live ? from[lane * depth + k] : Real(0);
+            for (; k + P <= depth; k += P) V::transpose(from + k, stride, out + k * to_step, to_step);
+        for (; k < depth; k += P) {  // at an edge by way of whole squares
+            const int width = static_cast<int>(depth - k < P ? depth - k : P);
+            Real square[P * P], turned[P * P];
+            for (int lane = 0; lane < P; ++lane)
+                (lane < live ? V::load_first(from + lane * stride + k, width) : V::all(0)).store(square + lane * P);
+            V::transpose(square, P, turned, P);
+            for (int i = 0; i < width; ++i) V::load(turned + i * P).store(out + (k + i) * to_step);
+        }
     }
 }
 
-// Outputs along columns of w: to[k][lane] = w[row(k)][block * P + lane] for one block of columns.
+// Outputs along columns of w, its rows `stride` apart: to[k][lane] = w[row(k)][block * P + lane] for one block of
+// columns.
 template <class V, class Row>
-inline void pack_columns(const typename V::real* w, int64_t columns, int64_t depth, int64_t block,
+inline void pack_columns(const typename V::real* w, int64_t stride, int64_t columns, int64_t depth, int64_t block,
                          typename V::real* to, Row row) {
     constexpr int64_t P = V::lanes;
     int64_t left = columns - block * P;
     for (int64_t k = 0; k < depth; ++k, to += P) {
-        const auto* from = w + row(k) * columns + block * P;
+        const auto* from = w + row(k) * stride + block * P;
         (left >= P ? V::load(from) : V::load_first(from, static_cast<int>(left))).store(to);
     }
 }

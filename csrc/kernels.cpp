@@ -8,7 +8,9 @@
 #include "backward.h"
 #include "kernels.h"
 #include "limit.h"
+#include "linear.h"
 #include "single.h"
+#include "slots.h"
 
 namespace recurra::RECURRA_ISA {
 
@@ -19,7 +21,8 @@ constexpr Kernel<Real> kernel() {
     using V = Vec<Real>;
     return {useful_threads<C, V>,   saved_values<C, V>, forward_scratch<C, V>,
             backward_scratch<C, V>, forward<C, V>,      backward<C, V>,
-            single<C, V>,           multiply_adds<V>};
+            single<C, V>,           packed<C, V>,       linear_scratch<V>,
+            linear<V>,              multiply_adds<V>};
 }
 
 }  // namespace

@@ -70,6 +70,48 @@ struct Stepper {
     Real* c;                  // (H), or null
 };
 
+// Rows of values, `row` values from one to the next.
+template <class Real>
+struct Matrix {
+    Real* data = nullptr;
+    int64_t row = 0;
+    Real* at(int64_t r) const { return data + r * row; }
+    explicit operator bool() const { return data != nullptr; }
+};
+
+// One step of some streams in one layer; the state of row r lies in slot which[r], and no slot is named twice.
+template <class Real>
+struct Streams {
+    int64_t rows, ahead;    // how many, and how many more will follow
+    const int64_t* which;   // (rows + ahead)
+    Matrix<const Real> x;   // (rows, I)
+    const Real* below;      // the layer below's output, in panels, in place of x; or null
+    Matrix<Real> h;         // (slots, R)
+    Matrix<Real> c;         // (slots, H), or null
+    Matrix<Real> y;         // (rows, R), or null
+};
+
+// One layer's packed weights, for many streams.
+template <class Real>
+struct PackedLayer {
+    int64_t bytes;     // how much memory it needs, where none was given,
+    int64_t scratch;   // how many values a block of `B` rows needs while it goes one step,
+    int64_t per_row;   // and how many multiply-adds a row takes
+    void* self;
+    const Real* (*step)(const void* self, const Streams<Real>&, Real* scratch);  // returns its output in panels
+};
+
+// y = x·Wᵀ + b. One of the strides of w is 1.
+template <class Real>
+struct Linear {
+    int64_t N, I, O;
+    Matrix<const Real> x;       // (N, I)
+    const Real* w;              // (O, I)
+    int64_t w_row, w_column;    // its strides
+    const Real* b;              // (O), or null
+    Matrix<Real> y;             // (N, O)
+};
+
 // One kind of cell, in one precision, on one instruction set. Sizes are in values.
 template <class Real>
 struct Kernel {
@@ -81,6 +123,11 @@ struct Kernel {
     void (*backward)(const Problem<Real>&, Real* scratch, Team&);
     // x.data stays where it is, (I) in full vectors; `narrow`: weights in bfloat16. Without memory it counts bytes.
     Stepper<Real> (*single)(const Problem<Real>&, bool narrow, void* memory);
+    // For blocks of at most B rows; reads what `p.rows` says of B rows of one step. Without memory it counts bytes.
+    PackedLayer<Real> (*packed)(const Problem<Real>&, void* memory);
+    // The same for all cells.
+    int64_t (*linear_scratch)(const Linear<Real>&, int threads);
+    void (*linear)(const Linear<Real>&, Real* scratch, Team&);
     // What the processor can do at most, for measuring: `rounds` of independent multiply-adds; returns operations.
     int64_t (*multiply_adds)(int64_t rounds);
 };

@@ -107,7 +107,7 @@ int64_t crews_values(const Problem<typename V::real>& p, int threads, int64_t on
 
 // A layer's sizes and its walk through time.
 template <class Cell, class V>
-struct Walk {
+struct Walk : RowPanels<V> {
     using Real = typename V::real;
     static constexpr int64_t P = V::lanes;
 
@@ -146,25 +146,6 @@ struct Walk {
     // A row of a matrix of `size` columns, or null for an absent one, which stands for zeros.
     static const Real* row_of(const Real* matrix, int64_t row, int64_t size) {
         return matrix ? matrix + row * size : nullptr;
-    }
-    // A row's values into panels of `rows` rows, at row `to`; zeros for a null row.
-    static void spread(const Real* row, int64_t size, Real* panel, int64_t rows, int64_t to) {
-        for (int64_t q = 0, n = panels(size, P); q < n; ++q)
-            (row ? get(row, q, size) : V::all(0)).store(panel + (q * rows + to) * P);
-    }
-    static void gather(const Real* panel, int64_t rows, int64_t from, Real* row, int64_t size) {
-        for (int64_t q = 0, n = panels(size, P); q < n; ++q)
-            put(V::load(panel + (q * rows + from) * P), row, q, size);
-    }
-    // One panel's part of a row.
-    static void put(V v, Real* row, int64_t panel, int64_t size) {
-        int64_t left = size - panel * P;
-        if (left >= P) v.store(row + panel * P);
-        else v.store_first(row + panel * P, static_cast<int>(left));
-    }
-    static V get(const Real* row, int64_t panel, int64_t size) {
-        int64_t left = size - panel * P;
-        return left >= P ? V::load(row + panel * P) : V::load_first(row + panel * P, static_cast<int>(left));
     }
 };
 

@@ -63,7 +63,7 @@ struct WeightGradients : Walk<Cell, V> {
         auto columns = [&](const Real* w, int64_t size, int64_t depth, Real* to, auto row) {
             Range own = share(panels(size, P), rank, threads);
             for (int64_t b = own.begin; b < own.end; ++b)
-                pack_columns<V>(w, size, depth, b, to + b * P * depth, row);
+                pack_columns<V>(w, size, size, depth, b, to + b * P * depth, row);
         };
         auto row_from = [&](int first) {
             return [this, first](int64_t k) { return Cell::row_of[first + k / p.H] * p.H + k % p.H; };

@@ -27,6 +27,8 @@ class Target:
         """In words: reached, or by how much not."""
         if self.reached:
             return "reached"
+        if not self.wanted:
+            return "not reached"
         ratio = self.measured / self.wanted
         return f"not reached: {abs(ratio - 1):.0%} {'above' if self.most else 'below'}"
 

@@ -1,4 +1,6 @@
-// Every cell, called by several threads at once, each with a team of its own: the bits of a lone call.
+// Every cell over time and step by step in slots, and products, called by several threads at once, each with a team of
+// its own: the bits of a lone call.
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <random>
@@ -7,6 +9,7 @@
 
 #include "dispatch.h"
 #include "expect.h"
+#include "streams.h"
 
 namespace recurra::tests {
 namespace {
@@ -42,6 +45,37 @@ class Case {
         for (std::size_t i = 0; i < reset_.size(); i += 8) reset_[i] = 1;
         p_.reset = {reset_.data(), p_.B, 1};
         for (int64_t b = 0; b < p_.B; ++b) lengths_.push_back(b * 5 % (p_.T + 1));
+    }
+
+    // Three steps of all rows through two layers, their states in every other slot, backward.
+    Values<Real> in_slots(int threads) const {
+        const int64_t slots = 2 * p_.B;
+        std::vector<LayerWeights<Real>> layers(2);
+        Values<Real> second(static_cast<std::size_t>(4 * p_.H * p_.R), Real(0.1));
+        for (LayerWeights<Real>& layer : layers) std::copy_n(p_.weights, static_cast<int>(n_weights), layer.arrays);
+        layers[1].arrays[w_ih] = second.data();
+        const ManySteps<Real> steps(cell_, p_.I, p_.H, p_.R, layers);
+        std::vector<int64_t> which;
+        for (int64_t b = 0; b < p_.B; ++b) which.push_back(slots - 1 - 2 * b);
+        Values<Real> all(static_cast<std::size_t>(p_.B * p_.R + 2 * slots * (p_.R + p_.H)));
+        Real* const h = all.data() + p_.B * p_.R;
+        std::vector<SlotState<Real>> states;
+        for (int64_t l = 0; l < 2; ++l) {
+            Real* const of_layer = h + l * slots * (p_.R + p_.H);
+            states.push_back({{of_layer, p_.R}, {p_.c0 ? of_layer + slots * p_.R : nullptr, p_.H}});
+        }
+        for (int64_t t = 0; t < 3; ++t)
+            steps(p_.B, which.data(), slots, {p_.x.at(t, 0), p_.I}, states, {all.data(), p_.R}, threads);
+        return all;
+    }
+
+    // All of x times one gate's weights.
+    Values<Real> product(int threads) const {
+        Values<Real> y(static_cast<std::size_t>(p_.T * p_.B * p_.H));
+        linear<Real>({p_.T * p_.B, p_.I, p_.H, {p_.x.data, p_.I}, p_.weights[w_ih], p_.I, 1, p_.weights[b_ih],
+                      {y.data(), p_.H}},
+                     threads);
+        return y;
     }
 
     // All that is written, forward and backward, one after another.
@@ -94,14 +128,20 @@ class Case {
 template <class Real>
 void callers_at_once(Cell cell, Memory memory, bool reverse) {
     const Case<Real> batch(cell, memory, reverse);
-    const Values<Real> alone = batch.run(1);
+    const auto all = [&](int threads) {
+        return Values<Values<Real>>{batch.run(threads), batch.in_slots(threads), batch.product(threads)};
+    };
+    const Values<Values<Real>> alone = all(1);
     std::vector<std::thread> callers;
     for (int caller = 1; caller <= 3; ++caller)
         callers.emplace_back([&, caller] {
             for (int threads : {caller, 4, 1}) {
-                const Values<Real> beside = batch.run(threads);
-                const std::size_t bytes = alone.size() * sizeof(Real);
-                expect(std::memcmp(beside.data(), alone.data(), bytes) == 0, "the bits of a lone call");
+                const Values<Values<Real>> beside = all(threads);
+                for (std::size_t i = 0; i < alone.size(); ++i) {
+                    const std::size_t bytes = alone[i].size() * sizeof(Real);
+                    const bool same = std::memcmp(beside[i].data(), alone[i].data(), bytes) == 0;
+                    expect(same, "the bits of a lone call");
+                }
             }
         });
     for (std::thread& caller : callers) caller.join();

@@ -12,6 +12,8 @@ Sizes: TypeAlias = tuple[int, int, int, int, int]  # T steps, B rows, I inputs, 
 Strided: TypeAlias = tuple[int, int, int]  # address, stride of time, stride of batch
 Weights: TypeAlias = tuple[int, int, int, int, int, int]  # w_ih, w_hh, b_ih, b_hh, w_hr, peephole
 State: TypeAlias = tuple[int, int]  # h, c
+Matrix: TypeAlias = tuple[int, int]  # address, values from one row to the next
+InSlots: TypeAlias = tuple[int, int, int, int]  # h's address, values from slot to slot; c's
 
 def instructions() -> str:
     """The instruction set in use: "avx512", "avx2" or "portable".
@@ -125,3 +127,43 @@ class Step:
 
     def __call__(self) -> None:
         """One step. The result is h of the last layer."""
+
+class ManySteps:
+    """One step at a time of all layers for many streams; holds packed weights, and no state."""
+
+    def __init__(
+        self, cell: str, double: bool, I: int, H: int, R: int, weights: Sequence[Weights]
+    ) -> None:
+        """The weights of each layer are copied: later changes to them are not seen."""
+
+    def __call__(
+        self,
+        B: int,
+        which: int,
+        slots: int,
+        x: Matrix,
+        states: Sequence[InSlots],
+        y: Matrix,
+        threads: int,
+    ) -> None:
+        """One step of the streams in slots `which` (B,) int64; their states change in place.
+
+        x       (B, I)
+        states  of each layer, h (slots, R) and c (slots, H)
+        y       (B, R), written; may be 0
+        Raises ValueError, before anything is written, for a slot that is not there or named twice.
+        """
+
+def linear(
+    double: bool,
+    threads: int,
+    sizes: tuple[int, int, int],
+    x: Matrix,
+    weight: Strided,
+    bias: int,
+    y: Matrix,
+) -> None:
+    """y (N, O) = x (N, I) times weight (O, I) transposed, plus bias (O); sizes: N, I, O.
+
+    weight  address, stride of O, stride of I; one of them is 1
+    """

@@ -26,7 +26,8 @@ def test_layers(capsys: pytest.CaptureFixture[str]) -> None:
     names = run("layers.md", capsys)
     assert names["answer"].shape == (8, 2)
     assert not names["out"].isnan().any()
-    assert names["y"].shape == (20,)
+    assert names["y"].shape == (2, 20)
+    assert names["second"] == 1
 
 
 def test_accelerate(capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,6 +37,11 @@ class Stream:
         return f"<Stream of {self._identity.task}: {self.steps} steps, {self.state_bytes} bytes>"
 
     @property
+    def example(self) -> Any:
+        """An observation that can be given."""
+        return self._model.example
+
+    @property
     def state_bytes(self) -> int:
         """Size of the state, now and for ever."""
         return sum(part.nbytes for part in self._pool.values())
