@@ -48,6 +48,7 @@ bench: core
 	$(BIN)/python benchmarks/forecast.py
 	$(BIN)/python benchmarks/classify.py
 	$(BIN)/python benchmarks/language.py
+	$(BIN)/python benchmarks/serve.py
 
 install: core
 

@@ -14,7 +14,7 @@ from datasets import ROOT
 
 LABELLED = ROOT / "classification"
 ARCHIVE = ("JapaneseVowels", "BasicMotions", "GunPoint", "ArrowHead", "ItalyPowerDemand")
-FEW, FEW_LABELS = "sst2-500", 500
+FEW, FEW_LABELS = "trec6-300", 300
 TEXT = {"label": "label", "text": "text"}
 
 Set = tuple[Any, dict[str, Any]]  # what to fit, and its options
@@ -85,8 +85,8 @@ def archive(name: str) -> Callable[[int], Set]:
 
 
 def few_labels(seed: int, folder: Path) -> tuple[pl.DataFrame, dict[str, Any], Sequence[str]]:
-    """sst2 with few labels, and a file with the other texts."""
-    frame, options = sst2(seed)
+    """trec6 with few labels, and a file with the other texts of its training part."""
+    frame, options = trec6(seed)
     train = frame.filter(pl.col("split") == "train")
     order = np.random.default_rng(seed).permutation(len(train))
     path = folder / "unlabelled.txt"

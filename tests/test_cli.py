@@ -136,7 +136,7 @@ def test_mistakes_are_one_sentence(command: Command, numbers: Path, tmp_path: Pa
         f"expected a bundle at {run}, got no such folder. Name a folder that `recurra fit` has written."
     )
     assert command("predict", run, numbers, "--out", "x.xlsx", code=2) == (
-        "expected a file ending in .csv, .parquet or .json, got x.xlsx. Give it such an ending."
+        "expected a file ending in .csv, .parquet, .ndjson or .json, got x.xlsx. Give it such an ending."
     )
     command("fit", "counting", numbers, "--steps", 5, "--out", run)
     assert fit().startswith(f"expected a new folder, got {run}, which holds a bundle. Add --resume to go on")

@@ -18,6 +18,8 @@ PAGES = sorted(
     [ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")]
 )
 
+COMMANDS = (cli.generate, cli.score, cli.predict, cli.stream, cli.export, cli.serve)
+
 
 def blocks(page, language):
     return re.findall(
@@ -68,10 +70,10 @@ def test_commands_parse_and_name_files_that_are_there(words, app):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_options_exist(page):
     fields = {name.replace("_", "-") for entry in TASKS.values() for name in entry.config().model_fields}
-    commands = [inspect.signature(one).parameters for one in (cli.generate, cli.score)]
+    commands = [inspect.signature(one).parameters for one in COMMANDS]
     options = {name.replace("_", "-") for one in commands for name in one}
     known = fields | options | {"out", "resume", "overwrite", "help", "nproc-per-node"}
-    named = set(re.findall(r"`--([a-z][a-z-]*)", page.read_text(encoding="utf-8")))
+    named = set(re.findall(r"`--([a-z][a-z0-9-]*)", page.read_text(encoding="utf-8")))
     assert named <= known
 
 

@@ -205,6 +205,6 @@ def test_mistakes_are_one_sentence(bundle: Bundle, capfd: pytest.CaptureFixture[
     assert mistake("generate", "x", "--samples", 0) == 'Invalid value "0" for --samples. Must be >= 1.'
     assert mistake("score", "x", "no.txt") == "expected a file, got nothing at 'no.txt'. Check the path."
     assert mistake("score", "x", "no.txt", "--out", "x.xls") == (
-        "expected a file ending in .csv, .parquet or .json, got x.xls. Give it such an ending."
+        "expected a file ending in .csv, .parquet, .ndjson or .json, got x.xls. Give it such an ending."
     )
     assert mistake("score", "x", "no.txt", "--by", "word").startswith('Invalid value "word" for --by.')

@@ -17,15 +17,28 @@ if TYPE_CHECKING:
     from recurra import nn
     from recurra.bundle import Bundle, load
     from recurra.engines import use_engine
+    from recurra.export import export_onnx
     from recurra.nn.explained import explain
 
 __version__ = "0.1.0"
-__all__ = ["Bundle", "__version__", "accelerate", "errors", "explain", "fit", "load", "nn", "use_engine"]
+__all__ = [
+    "Bundle",
+    "__version__",
+    "accelerate",
+    "errors",
+    "explain",
+    "export_onnx",
+    "fit",
+    "load",
+    "nn",
+    "use_engine",
+]
 
 # Names whose modules load torch come when they are asked for, so that `recurra --help` is quick.
 _LATER = {
     "Bundle": "recurra.bundle",
     "explain": "recurra.nn.explained",
+    "export_onnx": "recurra.export",
     "load": "recurra.bundle",
     "use_engine": "recurra.engines",
 }

@@ -131,9 +131,7 @@ class Step:
 class ManySteps:
     """One step at a time of all layers for many streams; holds packed weights, and no state."""
 
-    def __init__(
-        self, cell: str, double: bool, I: int, H: int, R: int, weights: Sequence[Weights]
-    ) -> None:
+    def __init__(self, cell: str, double: bool, I: int, H: int, R: int, weights: Sequence[Weights]) -> None:
         """The weights of each layer are copied: later changes to them are not seen."""
 
     def __call__(

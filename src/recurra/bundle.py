@@ -27,6 +27,8 @@ from recurra.tasks.base import Evaluation, Scores, Source, Steps, Streams, Surpr
 if TYPE_CHECKING:
     import polars as pl
 
+    from recurra.export import ExportedBundle
+
 FORMAT = 1
 RECORD, WEIGHTS, REPORT, LOG, CHECKPOINT, FOLDS = (
     "bundle.json",
@@ -122,6 +124,18 @@ class Bundle:
         if not isinstance(self.task, Streams):
             raise self._cannot("streams", "is of a task that goes on step by step")
         return self.task.steps(self.model, self.config, self.schema)
+
+    def export_onnx(
+        self, folder: str | os.PathLike[str] | None = None, *, int8: bool = False, overwrite: bool = False
+    ) -> ExportedBundle:
+        """Write the model as ONNX graphs, with a reader of them, into a folder; by default onnx in its own.
+
+        Each graph is run in ONNX Runtime beside the model before anything is written. int8: each once more
+        with weights of eight bits. Raises ConfigError, and ExportError where the two do not give the same.
+        """
+        from recurra.export import export_bundle  # noqa: PLC0415, it sees bundles, and needs more packages
+
+        return export_bundle(self, folder, int8=int8, overwrite=overwrite)
 
     def _cannot(self, does: str, which: str = "`recurra fit language` has written") -> ConfigError:
         return ConfigError(

@@ -16,6 +16,7 @@ from cyclopts.validators import Number
 import recurra
 from recurra import printed, sealed
 from recurra.errors import ConfigError, DataError, RecurraError, Stopped
+from recurra.serve.command import serve
 from recurra.tasks import TASKS, Entry
 from recurra.tasks.base import seconds
 
@@ -54,7 +55,8 @@ Texts = Annotated[list[str], Parameter(name="FILE", help="Text, or a folder of t
 Table = Annotated[
     str | None,
     Parameter(
-        help="File to write, by its ending: .csv, .parquet or .json [default: CSV to stdout].", metavar="FILE"
+        help="File to write, by its ending: .csv, .parquet, .ndjson or .json [default: CSV to stdout].",
+        metavar="FILE",
     ),
 ]
 BundleFolder = Annotated[str, Parameter(name="BUNDLE", help="Folder that `recurra fit` has written.")]
@@ -169,9 +171,11 @@ def evaluate(bundle: BundleFolder, source: Files, /) -> None:
 
 @app.command
 def predict(bundle: BundleFolder, source: Files, /, *, out: Table = None) -> None:
-    """Answers for other files."""
+    """Answers for other files; of large ones each part is answered before the next is read."""
+    from recurra import batch  # noqa: PLC0415
+
     printed.checked(out)
-    printed.frame(recurra.load(bundle).predict(_one_or_many(source)), out)
+    batch.predict(recurra.load(bundle), _one_or_many(source), out)
 
 
 @app.command
@@ -261,7 +265,9 @@ def score(
     ] = 10,
     out: Annotated[
         str | None,
-        Parameter(help="File for all of them, by its ending: .csv, .parquet or .json.", metavar="FILE"),
+        Parameter(
+            help="File for all of them, by its ending: .csv, .parquet, .ndjson or .json.", metavar="FILE"
+        ),
     ] = None,
 ) -> None:
     """Say how surprising text is, and what is odd in it."""
@@ -320,6 +326,26 @@ def stream(
         )
 
 
+@app.command
+def export(
+    bundle: BundleFolder,
+    /,
+    *,
+    to: Annotated[Literal["onnx"], Parameter(help="The format.", show_default=False)] = "onnx",
+    out: Annotated[
+        str | None,
+        Parameter(help="Folder for the graphs and their reader [default: BUNDLE/onnx].", metavar="FOLDER"),
+    ] = None,
+    int8: Annotated[
+        bool, Parameter(help="Write each graph with weights of eight bits, too.", negative=())
+    ] = False,
+    overwrite: Annotated[bool, Parameter(help="Replace an export in the folder.", negative=())] = False,
+) -> None:
+    """Write a bundle as ONNX graphs, which are first shown to give what the bundle gives."""
+    written = recurra.load(bundle).export_onnx(out, int8=int8, overwrite=overwrite)
+    print(*written.words, f"written to {written.path}", sep="\n")
+
+
 @app.command(name="inspect")
 def inspect_(bundle: BundleFolder, /) -> None:
     """What a bundle holds: task, options, scores, sizes, versions."""
@@ -349,6 +375,9 @@ def explain(
     print(cpu.described())
     layers = {kind: getattr(recurra.nn, kind)(64, 128) for kind in ("RNN", "GRU", "LSTM")}
     print(recurra.explain(recurra.load(bundle).model if bundle else torch.nn.ModuleDict(layers)))
+
+
+app.command(serve)
 
 
 def _one_or_many(source: list[str]) -> str | list[str]:

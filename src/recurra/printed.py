@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from recurra.bundle import Bundle
 
-ENDINGS = (".csv", ".parquet", ".json")
+ENDINGS = (".csv", ".parquet", ".ndjson", ".json")
 # Characters of a line of text that a line of the screen has room for.
 SHOWN = 80
 
@@ -93,7 +93,7 @@ def checked(out: str | None) -> None:
     """Raises ConfigError where a frame cannot be written to a file of this name."""
     if out is not None and Path(out).suffix not in ENDINGS:
         raise ConfigError(
-            f"expected a file ending in .csv, .parquet or .json, got {out}. Give it such an ending."
+            f"expected a file ending in .csv, .parquet, .ndjson or .json, got {out}. Give it such an ending."
         )
 
 
@@ -115,6 +115,8 @@ def _table(of: pl.DataFrame, kind: str) -> bytes:
     content = io.BytesIO()
     if kind == ".parquet":
         of.write_parquet(content)
+    elif kind == ".ndjson":
+        of.write_ndjson(content)
     elif kind == ".json":
         of.write_json(content)
     else:

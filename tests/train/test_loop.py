@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import torch
 
 import recurra
 from counting.task import Counting
-from recurra.errors import ConfigError, TrainingError
+from recurra.errors import ConfigError, Stopped, TrainingError
 from recurra.train import checkpoint, loop
 
 
@@ -59,6 +61,35 @@ def test_the_time_budget_ends_it_and_says_so(
     recurra.fit(Counting(), numbers, out=tmp_path / "run", steps=10**6, time_budget="0.3s")
     assert "the time budget of 0.3 s ran out, 1000000 steps were planned" in capsys.readouterr().err
     assert "valid" in log(tmp_path / "run")[-1]
+
+
+def test_preparing_the_model_is_told_and_not_done_again(
+    numbers: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "TOLD_SECONDS", 0.0)
+    prepared = []
+
+    class Interrupted(Counting):
+        def prepare(self, model: Any, config: Any, data: Any) -> None:
+            prepared.append(config)
+            super().prepare(model, config, data)
+
+        def validate(self, model: Any, data: Any) -> float:
+            if len(prepared) == 1 and not stopped:
+                stopped.append(os.kill(os.getpid(), signal.SIGTERM))
+            return super().validate(model, data)
+
+    stopped: list[None] = []
+    whole = recurra.fit(Counting(), numbers, out=tmp_path / "whole")
+    assert "prepared the model in 0 s" in capsys.readouterr().err
+    with pytest.raises(Stopped):
+        recurra.fit(Interrupted(), numbers, out=tmp_path / "run")
+    assert "prepared the model in 0 s" in capsys.readouterr().err
+    resumed = recurra.fit(Interrupted(), numbers, out=tmp_path / "run", resume=True)
+    assert "prepared" not in capsys.readouterr().err
+    assert len(prepared) == 1
+    for name, weight in whole.model.state_dict().items():
+        assert torch.equal(weight, resumed.model.state_dict()[name]), name
 
 
 def test_a_loss_that_is_not_finite_names_its_batch(numbers: Path, tmp_path: Path) -> None:

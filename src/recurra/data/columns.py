@@ -64,10 +64,7 @@ def encode(column: Column, cells: pl.Series, value: Array | None) -> Array:
     """A column's (R, F) float32 features, NaN where it is missing."""
     if column.kind == "numeric":
         assert value is not None
-        top = max(abs(column.mean), column.scale, 1.0)
-        with np.errstate(over="ignore"):
-            scaled = (value / top - column.mean / top) / (column.scale / top)
-        return np.asarray(np.clip(scaled, -1e30, 1e30), dtype=np.float32)[:, None]
+        return scaled(value, column.mean, column.scale)[:, None]
     text = text_of(cells)
     place = {category: at for at, category in enumerate(column.categories)}
     unique = text.drop_nulls().unique()
@@ -80,6 +77,14 @@ def encode(column: Column, cells: pl.Series, value: Array | None) -> Array:
     hot[np.flatnonzero(known), code.drop_nulls().to_numpy()] = 1.0
     hot[~known] = np.nan
     return hot
+
+
+def scaled(value: Array, mean: float | Array, scale: float | Array) -> Array:
+    """(value - mean) / scale as float32, of float64 that may be large."""
+    top = np.maximum(np.maximum(np.abs(mean), scale), 1.0)
+    with np.errstate(over="ignore"):
+        found = (value / top - mean / top) / (scale / top)
+    return np.asarray(np.clip(found, -1e30, 1e30), dtype=np.float32)
 
 
 def text_of(cells: pl.Series) -> pl.Series:

@@ -56,6 +56,16 @@ class Borders:
         self._before = np.zeros(2, dtype=bool)  # whether the last two tokens were ends of lines
         self._begun = self._content = False
 
+    @property
+    def reached(self) -> tuple[int, bool]:
+        """How many ends of lines in a row came last, at most two, and whether there was any other token."""
+        return int(self._before[1]) + int(self._before.all()), self._content
+
+    def resume(self, ends: int, content: bool) -> None:
+        """Go on in a file of which some has been read, whose first document has its BORDER."""
+        self._before = np.array([ends > 1, ends > 0])
+        self._content, self._begun = content, True
+
     def put(self, numbers: Array) -> Array:
         """The tokens (T,) with BORDERs among them."""
         if not len(numbers):

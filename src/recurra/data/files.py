@@ -43,7 +43,11 @@ class File:
 
 def read_file(path: Path) -> File:
     """Read one file. Raises DataError where it is absent, damaged or of another kind."""
-    name, raw = path.name, content(path)
+    return read_content(path.name, content(path))
+
+
+def read_content(name: str, raw: bytes) -> File:
+    """Read what a file of this name holds, or whole lines of it. Raises DataError."""
     ending = Path(name.lower().removesuffix(".gz")).suffix
     if not raw:
         raise DataError("expected a header and rows, got an empty file. Check the path.", file=name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -82,6 +82,20 @@ class Ragged:
 def ends(lengths: Array) -> Array:
     """Offsets of sequences of these lengths, (N + 1,) int64."""
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
+
+
+def rounds(lengths: Array, most: int) -> Iterator[tuple[Array, int, int]]:
+    """Read sequences of these lengths (N,) side by side without padding, at most `most` steps at a time.
+
+    Gives the numbers of those that go on, and from which step up to which, the latter no longer among them.
+    """
+    at = 0
+    going = np.flatnonzero(lengths > 0)
+    while len(going):
+        end = at + max(1, min(int(lengths[going].min()) - at, most // len(going)))
+        yield going, at, end
+        at = end
+        going = going[lengths[going] > at]
 
 
 def buckets(lengths: Array, batch: int, rng: np.random.Generator) -> list[Array]:

@@ -32,6 +32,7 @@ class Table:
     notes: what had to be assumed, one line each.  sha256: of the content.
     rows: (R,) int64, number of each row among all that were read; None for all.
     cells: for a turned table, names of the columns that were turned and (R,) int64, which one a row was.
+    before: rows that count of the same source that were read earlier, where it is read in portions.
     """
 
     frame: pl.DataFrame
@@ -40,6 +41,7 @@ class Table:
     sha256: str
     rows: Array | None = None
     cells: tuple[tuple[str, ...], Array] | None = None
+    before: int = 0
 
     @property
     def name(self) -> str:
@@ -96,7 +98,12 @@ class Table:
 
 
 def read_table(source: Any) -> Table:
-    """Read a path, several paths or a frame (pandas, polars, pyarrow). Raises DataError."""
+    """Read a path, several paths or a frame (pandas, polars, pyarrow). Raises DataError.
+
+    A table that was read already is given back.
+    """
+    if isinstance(source, Table):
+        return source
     if isinstance(source, str | Path):
         return _read_files([Path(source)])
     if isinstance(source, Sequence) and all(isinstance(item, str | Path) for item in source):

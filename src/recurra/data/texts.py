@@ -34,13 +34,23 @@ class Lines:
 
 def read_lines(path: Path, whole: bool = False) -> Lines:
     """A text for each line, or the whole file as one text. Raises DataError."""
-    raw = content(path)
-    text, notes = decode(raw, path.name)
+    return _lines(path.name, content(path), whole)
+
+
+def _lines(name: str, raw: bytes, whole: bool = False, before: int = 0) -> Lines:
+    """Of what a file holds, or of whole lines of it after so many others."""
+    text, notes = decode(raw, name)
     decoded = text.decode()
     lines = [decoded] if whole else decoded.split("\n")
-    kept = [(one.strip(), number) for number, one in enumerate(lines, 1) if one.strip()]
+    kept = [(one.strip(), number) for number, one in enumerate(lines, 1 + before) if one.strip()]
     texts, numbers = [one for one, _ in kept], [number for _, number in kept]
-    return Lines(path.name, texts, numbers, tuple(notes), hashlib.sha256(raw).digest())
+    return Lines(name, texts, numbers, tuple(notes), hashlib.sha256(raw).digest())
+
+
+def lines_in(name: str, raw: bytes, column: str, before: int) -> Table:
+    """Lines of a text file, the first of which comes after so many others, as one column of texts."""
+    table = _table([(_lines(name, raw, before=before), None, None)])
+    return Table(table.frame.rename({TEXT: column}), table.parts, table.notes, table.sha256)
 
 
 def lines_table(paths: list[Path]) -> Table:

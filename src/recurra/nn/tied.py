@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from recurra.nn.linear import linear
+
 # Standard deviation of fresh vectors: small, so that a fresh model holds all tokens about equally likely.
 SPREAD = 0.05
 # A group's vectors are narrower than those of the group before it by this.
@@ -57,13 +59,13 @@ class TiedTokens(nn.Module):
         found: Tensor = self.tables[0].new_zeros(len(flat), self.width)
         for k, at in self._by_group(flat):
             rows = F.embedding(flat[at] - self._begin(k), self.tables[k])
-            found = found.index_copy(0, at, rows if k == 0 else rows @ self.widen[k - 1].T)
+            found = found.index_copy(0, at, rows if k == 0 else linear(rows, self.widen[k - 1]))
         return found.view((*tokens.shape, self.width))
 
     def surprise(self, y: Tensor, tokens: Tensor) -> Tensor:
         """(N,) nats: minus the logarithm of the chance that y (N, E) gives each of the tokens (N,)."""
         if not self.widen:
-            return F.cross_entropy(F.linear(y, self.tables[0], self.biases[0]), tokens, reduction="none")
+            return F.cross_entropy(linear(y, self.tables[0], self.biases[0]), tokens, reduction="none")
         groups = list(self._by_group(tokens))
         first = tokens.clone()
         for k, at in groups[1:] if groups and groups[0][0] == 0 else groups:
@@ -78,7 +80,7 @@ class TiedTokens(nn.Module):
     def log_probabilities(self, y: Tensor) -> Tensor:
         """(N, V) of y (N, E)."""
         if not self.widen:
-            return F.log_softmax(F.linear(y, self.tables[0], self.biases[0]), -1)
+            return F.log_softmax(linear(y, self.tables[0], self.biases[0]), -1)
         head = F.log_softmax(self._head(y), -1)
         parts = [head[:, : self.ends[0]]]
         for k in range(1, len(self.ends)):
@@ -86,14 +88,35 @@ class TiedTokens(nn.Module):
             parts.append(group + F.log_softmax(self._tail(k, y), -1))
         return torch.cat(parts, 1)
 
+    def likeliest(self, y: Tensor, many: int, never: int) -> tuple[Tensor, Tensor]:
+        """The `many` likeliest tokens after each y (N, E), but for one: logarithms and numbers, (N, many).
+
+        As `log_probabilities` has them; a group is looked into only where it may hold one of these.
+        """
+        head = F.log_softmax(self._head(y) if self.widen else linear(y, self.tables[0], self.biases[0]), -1)
+        first = head[:, : self.ends[0]].index_fill(1, torch.tensor([never]), -torch.inf)
+        chances, tokens = first.topk(min(many, first.shape[1]), 1)
+        for k in range(1, len(self.ends)):
+            group = head[:, self.ends[0] + k - 1]
+            at = torch.nonzero(group > chances[:, -1])[:, 0]
+            if not len(at):
+                continue
+            inside = group[at, None] + F.log_softmax(self._tail(k, y[at]), -1)
+            more, numbers = inside.topk(min(many, inside.shape[1]), 1)
+            both = torch.cat([chances[at], more], 1), torch.cat([tokens[at], numbers + self._begin(k)], 1)
+            best, place = both[0].topk(chances.shape[1], 1)
+            chances = chances.index_copy(0, at, best)
+            tokens = tokens.index_copy(0, at, both[1].gather(1, place))
+        return chances, tokens
+
     def _head(self, y: Tensor) -> Tensor:
         """Logits of the first group's tokens and of the other groups."""
         weight = torch.cat([self.tables[0], self.others])
-        return F.linear(y, weight, torch.cat([self.biases[0], self.others_bias]))
+        return linear(y, weight, torch.cat([self.biases[0], self.others_bias]))
 
     def _tail(self, k: int, y: Tensor) -> Tensor:
         """Logits of the tokens of group k."""
-        return F.linear(y @ self.widen[k - 1], self.tables[k], self.biases[k])
+        return linear(linear(y, self.widen[k - 1].T), self.tables[k], self.biases[k])
 
     def _begin(self, k: int) -> int:
         return self.ends[k - 1] if k else 0

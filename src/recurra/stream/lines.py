@@ -16,8 +16,8 @@ ALONE = "the stream"  # where lines do not name theirs
 class Lines:
     """Lines of JSON, and the streams of a pool that they go to; `failed` counts those that had no answer.
 
-    by     the field of an observation that names its stream, which opens with its first line; None: all
-           lines are of one stream
+    by     the field of a line that names its stream, which opens with its first line; text and events stand
+           in one other field. None: all lines are of one stream
     plain  lines are pieces of text as they stand, with the end of the line, rather than JSON
     """
 
@@ -59,6 +59,13 @@ class Lines:
             raise DataError(
                 f"expected an object whose {self._by!r} names its stream, got {_short(line)}. Give it a name."
             )
+        if self._pool.model.kind != "numbers":
+            if len(observation) != 1:
+                raise DataError(
+                    f"expected one field beside {self._by!r}, got {_short(line)}. Give the {self._pool.model.kind} "
+                    "in it."
+                )
+            (observation,) = observation.values()
         return str(name), observation
 
 

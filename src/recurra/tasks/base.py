@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # so that the command line can show a task's options without 
 
     from recurra.decode.sampling import Sampling
     from recurra.errors import DataError
+    from recurra.onnxgraph.network import Exported
     from recurra.report.page import Page
 
 Source = Any  # a path, several paths, or a frame (pandas, polars, pyarrow)
@@ -267,3 +268,33 @@ class Streams(Protocol):
 
     def steps(self, model: nn.Module, config: Any, schema: Any) -> Steps:
         """The model, ready to go on. Raises ConfigError for one that must see the end first."""
+
+
+@runtime_checkable
+class Exports(Protocol):
+    """A task whose models leave as ONNX. `Bundle.export_onnx` asks for it."""
+
+    def exported(self, model: nn.Module, config: Any, schema: Any) -> Exported:
+        """The model's graphs and what their reader must know. Raises ConfigError for what ONNX cannot say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """What of a source can be predicted by itself, so that large ones need not be in memory at once.
+
+    by      "rows": any rows of a table; "files": the files, each with whole sequences; "nothing": all is one
+    names   column of the answers whose values are the sequences' names, of which none may be in two files
+    texts   column of the table as which plain text files are read, a row a line; None where they are not
+    """
+
+    by: Literal["rows", "files", "nothing"]
+    names: str | None = None
+    texts: str | None = None
+
+
+@runtime_checkable
+class Parted(Protocol):
+    """A task that can predict a source part by part. `recurra predict` asks for it."""
+
+    def apart(self, config: Any, schema: Any) -> Apart:
+        """How sources of this schema come apart."""

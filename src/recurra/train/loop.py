@@ -26,6 +26,7 @@ from recurra.train.tree import detach
 CHECKPOINT_SECONDS = 2.0  # between two checkpoints, or longer where writing one
 CHECKPOINT_SHARE = 0.02  # would take more than this part of the time
 LOG_LINES = 1000  # of training loss, at most
+TOLD_SECONDS = 1.0  # that preparing the model takes before it is worth a line
 
 
 class Loop:
@@ -42,10 +43,7 @@ class Loop:
         self.checkpoints = folder / "checkpoint"
         self.log_path = folder / "log.jsonl" if peers.first else None
         self.plan = task.plan(config, data)
-        model = task.build(config, data.schema)
-        task.prepare(model, config, data)
-        peers.same(model)
-        self.state = State(model, self.plan)
+        self.state = State(task.build(config, data.schema), self.plan)
         self.keys: Sequence[Any] = ()
         self.identity = {
             "task": task.name,
@@ -58,6 +56,8 @@ class Loop:
     def run(self, resume: bool) -> nn.Module:
         """Train to the end of the plan; returns the model with the weights that validated best."""
         fresh = not (resume and self._restore())
+        if fresh:
+            self._prepare()
         with Log(self.log_path, self.state.at.log_bytes) as self.log, Signals() as signals:
             self.saved, self.cost = time.monotonic(), 0.0
             if fresh:
@@ -74,6 +74,16 @@ class Loop:
         )
         model.load_state_dict(self.state.best)
         return model.eval()
+
+    def _prepare(self) -> None:
+        """Give the fresh model what it takes from the data; a run that goes on has it in its checkpoint."""
+        before, state = time.monotonic(), self.state
+        self.task.prepare(state.model, self.config, self.data)
+        self.peers.same(state.model)
+        state.averaged.load_state_dict(state.model.state_dict())
+        took = time.monotonic() - before
+        if took >= TOLD_SECONDS:
+            self.reporter.say(f"prepared the model in {took:.0f} s")
 
     def _train(self, signals: Signals) -> None:
         at = self.state.at

@@ -9,6 +9,7 @@ from reading import VOWELS, long, read, refused, refused_later, reviews, wide
 from recurra.errors import ConfigError
 from recurra.tasks.classify.config import ClassifyConfig
 from recurra.tasks.classify.data import read_later
+from recurra.tasks.classify.shape import FEW, MIDDLE, SMALL
 from recurra.tasks.classify.split import fold_parts, strata_of, stratified
 
 
@@ -133,14 +134,32 @@ def test_texts_without_labels(tmp_path):
     data = read(reviews(), unlabelled=(str(tmp_path / "more.txt"), str(tmp_path / "more.csv")))
     assert len(data.unlabelled) == 8
     assert "zebra" in data.schema.tokens
-    assert "unlabelled: 8 texts to learn the language from" in data.found
+    assert "unlabelled: 8 texts to learn the language from before training starts" in data.found
     assert refused(wide(), unlabelled=str(tmp_path / "more.txt")) == (
         "expected unlabelled texts for a file of texts, got a file of other sequences. Leave it out."
+    )
+    assert refused(reviews(), unlabelled=str(tmp_path / "more.txt"), bidirectional=True) == (
+        "expected unlabelled texts for a model that reads in one direction, which foretells the next word, "
+        "got bidirectional. Leave one of them out."
     )
     pl.DataFrame({"body": ["x"]}).write_csv(tmp_path / "other.csv")
     assert refused(reviews(), unlabelled=str(tmp_path / "other.csv")) == (
         "other.csv: expected the column 'review', got body. Name one of these, or add it."
     )
+
+
+def test_texts_without_labels_widen_the_network(tmp_path):
+    path = tmp_path / "more.txt"
+    path.write_text("\n".join(f"text {n}" for n in range(FEW)))
+    assert read(reviews()).schema.shape.hidden == SMALL
+    shape = read(reviews(), unlabelled=str(path)).schema.shape
+    assert shape.hidden == MIDDLE
+    assert shape.places == read(reviews()).schema.shape.places
+    assert read(reviews(), unlabelled=str(path), hidden=7).schema.shape.hidden == 7
+    rows = pl.concat([reviews(), reviews(FEW).with_columns(label=pl.lit(None, pl.String))])
+    assert read(rows).schema.shape.hidden == MIDDLE
+    alone = read(rows, bidirectional=True)
+    assert (alone.unlabelled, alone.schema.shape.hidden) == (None, SMALL)
 
 
 # Later files

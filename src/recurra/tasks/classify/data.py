@@ -24,7 +24,7 @@ from recurra.tasks.classify.sources import (
     read_known,
     read_source,
     read_unlabelled,
-    refuse_unlabelled_series,
+    refuse_unlabelled,
 )
 from recurra.tasks.classify.split import TEST_SHARE, fold_parts, strata_of, stratified
 
@@ -107,10 +107,12 @@ class Source:
         )
         examples = _examples(schema, self.raw)
         schema = schema.model_copy(update={"length": usual_length(examples.x.lengths[train])})
-        schema = schema.model_copy(update={"shape": shape_of(self.config, schema)})
+        # A model that reads from both ends would see the word that it is to foretell.
+        texts = () if self.config.bidirectional else self.unlabelled
+        schema = schema.model_copy(update={"shape": shape_of(self.config, schema, len(texts))})
         unlabelled = None
-        if self.unlabelled and schema.vocabulary is not None:
-            unlabelled = schema.vocabulary.encode_all(self.unlabelled).cut(schema.longest)
+        if texts and schema.vocabulary is not None:
+            unlabelled = schema.vocabulary.encode_all(texts).cut(schema.longest)
         data = ClassifyData(
             schema, (), _sha256(self.raw), examples, train, valid, test, None, unlabelled, self
         )
@@ -120,7 +122,7 @@ class Source:
 def read_examples(config: ClassifyConfig, source: Any) -> ClassifyData:
     """Read files or a frame, find what the user does not name, and split. Raises DataError, ConfigError."""
     raw, roles = read_source(config, source)
-    refuse_unlabelled_series(config, raw)
+    refuse_unlabelled(config, raw)
     if raw.labels is None:
         raise DataError("expected classes, got a file that says @classLabel false. Give one with labels.")
     if raw.empty == len(raw):

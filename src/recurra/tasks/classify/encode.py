@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -115,7 +115,7 @@ def encode_sequences(schema: Schema, raw: Raw) -> Ragged:
         value = cells.to_numpy() if channel.kind == "numeric" else None
         x = encode(channel, cells, value)
         gone = np.isnan(x[:, :1])
-        found.append(np.clip(np.where(gone, 0.0, x), -FAR, FAR))
+        found.append(bounded(x, gone))
         if channel.gaps:
             flags.append(gone)
     values = np.concatenate([*found, *flags], axis=1).astype(np.float32)
@@ -127,9 +127,19 @@ def encode_sequences(schema: Schema, raw: Raw) -> Ragged:
 
 def _encode_events(schema: Schema, steps: Steps) -> Ragged:
     (channel,) = schema.channels
-    place = {one: at for at, one in enumerate(channel.categories, 2)}
-    numbers = [place.get(one, 1) for one in steps.cells[channel.name].to_list()]
+    numbers = list(map(places(channel), steps.cells[channel.name].to_list()))
     return _at_least_one(Ragged(np.array(numbers, dtype=np.int32), steps.offsets), np.int32(1))
+
+
+def places(channel: Channel) -> Callable[[str | None], int]:
+    """The number of an event; 1 for one that training did not show, and for a missing one."""
+    place: dict[str | None, int] = {one: at for at, one in enumerate(channel.categories, 2)}
+    return lambda event: place.get(event, 1)
+
+
+def bounded(x: Array, gone: Array) -> Array:
+    """Features as the model takes them: 0, the training mean, where a value is missing, and none far out."""
+    return np.clip(np.where(gone, np.float32(0), x), -FAR, FAR)
 
 
 def _at_least_one(x: Ragged, fill: Array | np.generic) -> Ragged:

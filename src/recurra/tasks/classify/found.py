@@ -188,7 +188,8 @@ def _unlabelled(raw: Raw, data: ClassifyData) -> list[str]:
     gone = sum(one is None for one in raw.labels.sets)
     lines = [f"without a label: {_count(gone, 'example')}, left out of training and test"] if gone else []
     if data.unlabelled is not None:
-        lines.append(f"unlabelled: {_count(len(data.unlabelled), 'text')} to learn the language from")
+        many = _count(len(data.unlabelled), "text")
+        lines.append(f"unlabelled: {many} to learn the language from before training starts")
     return lines
 
 

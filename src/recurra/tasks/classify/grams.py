@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,12 @@ Array = np.ndarray[Any, np.dtype[Any]]
 # n-grams of tokens that are words, of tokens that are characters, and of the characters inside a word.
 OF_WORDS, OF_CHARACTERS, INSIDE = (1, 2), (1, 2, 3, 4, 5), (2, 3, 4, 5)
 MOST_INSIDE = 24
+# How much more a rare n-gram counts than a common one, as a power of its idf. Of characters it is chosen by
+# trial: long texts are told apart by rare n-grams, names by common ones.
+RARE, RARE_CHARACTERS = (1.0,), (1.0, 0.0)
 # Knuth's multiplicative hashing; odd, so that nothing is lost modulo a power of two.
 SPREAD = 2654435761
+LOW = 2**40 - 1  # of a code's bits
 STEPS = 20_000  # of sequences looked at together
 
 
@@ -39,6 +44,8 @@ class Grams(nn.Module):
         super().__init__()
         letters = schema.vocabulary is not None and schema.vocabulary.unit == "characters"
         self.orders = OF_CHARACTERS if letters else OF_WORDS
+        self.tried = RARE_CHARACTERS if letters else RARE
+        self.longest = max(self.orders)
         self.begin, self.end = schema.width, schema.width + 1  # as tokens
         inside = np.zeros((schema.width, 0)) if letters else _inside(schema)
         self.places = schema.shape.places
@@ -52,60 +59,100 @@ class Grams(nn.Module):
 
         The second is those that the end of the sequence would close if it came next, (B, T, n - 1).
         """
-        before = F.pad(x, (1, 0), value=self.begin)
-        own, closing = [], []
-        for order in self.orders:
-            own.append(self._codes(before, order)[:, 1:])
-            if order > 1:
-                closing.append(self._codes(before, order, self.end)[:, 1:])
-        groups = [torch.stack(own, -1)]
-        if self.inside.shape[1]:
-            inside = self.inside[x]
-            groups.append(torch.where(inside > 0, self._place(inside), 0))
-        return groups, torch.stack(closing, -1)
+        windows = self._windows(x)
+        own, closing = self.ending(windows), self.closed(windows)
+        return [own, self.within(x)] if self.inside.shape[1] else [own], closing
 
-    def _codes(self, x: Tensor, order: int, last: int | None = None) -> Tensor:
-        """Places of the n-grams of tokens that end at each step, or with `last` after it."""
-        code, whole = torch.zeros_like(x), torch.ones_like(x, dtype=torch.bool)
-        for back in range(order - (1 if last is None else 2), -1, -1):
-            token = F.pad(x, (back, 0))[:, : x.shape[1]]
-            code, whole = (code * 1_000_003 + token * SPREAD + order) % 2**40, whole & (token > 0)
+    def _windows(self, x: Tensor) -> Tensor:
+        """(B, T, N) the last tokens up to each step, as many as the longest n-gram has; 0 for none."""
+        before = F.pad(F.pad(x, (1, 0), value=self.begin), (self.longest - 1, 0))
+        return before.unfold(1, self.longest, 1)[:, 1:]
+
+    def ending(self, x: Tensor) -> Tensor:
+        """Places (…, n) of the n-grams that end with the last of the tokens x (…, N); tokens 0 are none."""
+        tokens = x.numpy()
+        found = [self._codes(tokens[..., self.longest - order :], order) for order in self.orders]
+        return torch.from_numpy(np.stack(found, -1))
+
+    def closed(self, x: Tensor) -> Tensor:
+        """Places (…, n - 1) of the n-grams that the end makes with the last of the tokens x (…, N)."""
+        tokens = x.numpy()
+        found = [
+            self._codes(tokens[..., self.longest - order + 1 :], order, self.end)
+            for order in self.orders
+            if order > 1
+        ]
+        return torch.from_numpy(np.stack(found, -1))
+
+    def within(self, x: Tensor) -> Tensor:
+        """Places (…, n) of the n-grams of characters inside tokens (…)."""
+        inside = self.inside[x]
+        return torch.where(inside > 0, self._place(inside), 0)
+
+    def _codes(self, x: Array, order: int, last: int | None = None) -> Array:
+        """Places (…) of the n-grams that tokens (…, n) are, or are with `last` after them."""
+        code = np.zeros(x.shape[:-1], dtype=np.int64)
+        for at in range(x.shape[-1]):
+            code = (code * 1_000_003 + x[..., at] * SPREAD + order) & LOW
         if last is not None:
-            code = (code * 1_000_003 + last * SPREAD + order) % 2**40
-        return torch.where(whole, self._place(code), 0)
+            code = (code * 1_000_003 + last * SPREAD + order) & LOW
+        return np.where((x > 0).all(-1), self._place(code), 0)
 
-    def _place(self, code: Tensor) -> Tensor:
-        return 1 + (code * SPREAD % 2**40 >> 7) % (self.places - 1)
+    def _place(self, code: Any) -> Any:
+        return 1 + ((code * SPREAD & LOW) >> 7) % (self.places - 1)
+
+    def scored(self, places: Tensor) -> tuple[Tensor, Tensor]:
+        """Sums over n-grams (…, n) of idf · weight, (…, K), and of idf², (…), one n-gram after another."""
+        score = self.weight.new_zeros(*places.shape[:-1], self.weight.shape[1])
+        norm = self.idf.new_zeros(places.shape[:-1])
+        idf = self.idf[places]
+        squared = idf.square()
+        for n, place in enumerate(places.unbind(-1)):
+            score += idf[..., n, None] * self.weight[place]
+            norm += squared[..., n]
+        return score, norm
+
+    def scored_within(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The same of the n-grams inside tokens (…), each different one looked at once."""
+        different, which = torch.unique(x, return_inverse=True)
+        score, norm = self.scored(self.within(different))
+        return score[which], norm[which]
+
+    def answer(self, sums: Sequence[tuple[Tensor, Tensor]], closing: tuple[Tensor, Tensor]) -> Tensor:
+        """Logits (…, K) from each group's sums over the steps, (…, K) and (…) float64, and of what closes."""
+        total = self.bias.double()
+        first, *others = sums
+        for score, norm in ((first[0] + closing[0], first[1] + closing[1]), *others):
+            total = total + score / norm.clamp(min=1e-12).sqrt()[..., None]
+        return total.float()
 
     def running(self, x: Tensor) -> Tensor:
-        """Logits (B, T, K) of tokens (B, T) as if each step were the last; padding, 0, adds nothing."""
-        groups, closing = self.grams(x)
-        total = self.bias.expand(*x.shape, -1)
-        for number, places in enumerate(groups):
-            score, norm = (each.cumsum(1) for each in self._scored(places))
-            if number == 0:
-                more, norm_more = self._scored(closing)
-                score, norm = score + more, norm + norm_more
-            total = total + score * norm.clamp(min=1e-12).rsqrt()[..., None]
-        return total
+        """Logits (B, T, K) of tokens (B, T) as if each step were the last; padding, 0, adds nothing.
 
-    def _scored(self, places: Tensor) -> tuple[Tensor, Tensor]:
-        """Sums over n-grams (B, T, n) of idf · weight, (B, T, K), and of idf², (B, T)."""
-        flat = places.flatten(0, 1)
-        idf = self.idf[flat]
-        score = F.embedding_bag(flat, self.weight, per_sample_weights=idf, mode="sum")
-        return score.reshape(*places.shape[:2], -1), idf.square().sum(1).reshape(places.shape[:2])
+        Sums over the steps are running sums in float64, so that they do not depend on how many follow.
+        """
+        windows = self._windows(x)
+        return self.answer(self._sums(x, windows), self.scored(self.closed(windows)))
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Logits (B, K) of whole sequences."""
-        return self.running(x)[torch.arange(len(x)), lengths - 1]
+        windows, at = self._windows(x), (torch.arange(len(x)), lengths - 1)
+        sums = [(score[at], norm[at]) for score, norm in self._sums(x, windows)]
+        return self.answer(sums, self.scored(self.closed(windows[at])))
 
-    def learn(self, x: Ragged, seed: int) -> tuple[Features, Array]:
+    def _sums(self, x: Tensor, windows: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Of each group, the sums (B, T, K) and (B, T) float64 up to each step."""
+        found = [self.scored(self.ending(windows))]
+        if self.inside.shape[1]:
+            found.append(self.scored_within(x))
+        return [(score.double().cumsum(1), norm.double().cumsum(1)) for score, norm in found]
+
+    def learn(self, x: Ragged, seed: int, rare: float = 1.0) -> tuple[Features, Array]:
         """Set the idf weights by these sequences; returns the features and the places they have."""
         groups = [self._counted(x, group) for group in range(2 if self.inside.shape[1] else 1)]
         often = np.sum([np.bincount(column, minlength=self.places) for _, column, _ in groups], axis=0)
         # As scikit-learn's smooth idf; an n-gram that one sequence alone has says nothing of others.
-        idf = np.where(often > 1, np.log((1 + len(x)) / (1 + often)) + 1, 0.0)
+        idf = np.where(often > 1, (np.log((1 + len(x)) / (1 + often)) + 1) ** rare, 0.0)
         idf[0] = 0.0
         self.idf.copy_(torch.from_numpy(idf))
         parts = []

@@ -204,7 +204,7 @@ def _raw(table: Table, roles: Roles, texts: list[str] | None = None, steps: Step
     """Examples of a table with one in each row."""
     count = len(table.frame)
     return Raw(
-        _names(table, roles.ids) or [str(n) for n in range(1, count + 1)],
+        _names(table, roles.ids) or [str(n) for n in range(table.before + 1, table.before + count + 1)],
         texts,
         steps,
         _labels(table, roles),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -38,27 +40,36 @@ class Classifier(nn.Module):
         """(B, T, E) what the networks read at each step; zeros there hide a step from all members."""
         if isinstance(self.counted, Shapes):
             return x
-        return torch.cat([network.embed(x) for network in self._networks()], 2)
+        return torch.cat([network.embed(x) for network in self.readers()], 2)
 
     def classify(self, embedded: Tensor, lengths: Tensor, x: Tensor) -> Tensor:
         """Logits (B, K) of embedded sequences."""
         networks, counted = self._parts(embedded, x)
-        found = [one.classify(part, lengths) for one, part in zip(self._networks(), networks, strict=True)]
-        return self._weighed(torch.stack(found).mean(0), self.counted(counted, lengths))
+        found = [one.classify(part, lengths) for one, part in zip(self.readers(), networks, strict=True)]
+        return self.weighed(found, self.counted(counted, lengths))
 
     def running(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Logits (B, T, K) after each step; needs a model that reads in one direction."""
         networks, counted = self._parts(self.embed(x), x)
-        found = [one.running(part, lengths) for one, part in zip(self._networks(), networks, strict=True)]
-        return self._weighed(torch.stack(found).mean(0), self.counted.running(counted))
+        found = [one.running(part, lengths) for one, part in zip(self.readers(), networks, strict=True)]
+        return self.weighed(found, self.counted.running(counted))
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Calibrated probabilities of each class, or of each label by itself."""
         z = logits / self.temperature
-        return z.sigmoid() if self.several else z.softmax(-1)
+        # torch's sigmoid depends on where in memory a number stands; its exponential does not.
+        return 1 / (1 + torch.exp(-z)) if self.several else z.softmax(-1)
 
-    def _weighed(self, networks: Tensor, counted: Tensor) -> Tensor:
-        return self.share * networks + (1 - self.share) * counted
+    def weighed(self, networks: Sequence[Tensor], counted: Tensor) -> Tensor:
+        """The logits of all members, from those of each network and of what is counted."""
+        total, *others = networks
+        for one in others:
+            total = total + one
+        return self.share * (total / len(networks)) + (1 - self.share) * counted
+
+    def readers(self) -> list[Network]:
+        """The networks."""
+        return [one for one in self.networks if isinstance(one, Network)]
 
     def _parts(self, embedded: Tensor, x: Tensor) -> tuple[list[Tensor], Tensor]:
         """What each network reads, and what is counted."""
@@ -66,6 +77,3 @@ class Classifier(nn.Module):
             return [embedded] * len(self.networks), embedded
         hidden = (embedded.detach() == 0).all(2)
         return list(embedded.chunk(len(self.networks), 2)), x.masked_fill(hidden, 0)
-
-    def _networks(self) -> list[Network]:
-        return [one for one in self.networks if isinstance(one, Network)]

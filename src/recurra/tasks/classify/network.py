@@ -7,13 +7,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import recurra.nn
+from recurra.nn.causal import causal
+from recurra.tasks.classify import pooling
 from recurra.tasks.classify.schema import Schema
 
 # Dropout: of whole tokens, of channels of the embedding (the same at all steps: Gal & Ghahramani 2016), and
 # of what the answer is made from.
 TOKENS, CHANNELS, ANSWER = 0.3, 0.5, 0.5
 # Of characters and events, which are few and whose neighbours do not say what they were, less.
-LETTERS, CHANNELS_OF_LETTERS = 0.02, 0.1
+LETTERS, CHANNELS_OF_LETTERS = 0.05, 0.3
 # Of a series: noise of each value and of each channel's scale, in standard deviations.
 NOISE, SCALING = 0.05, 0.1
 TAPS = 5  # steps of a series that the recurrent layer sees at once
@@ -48,8 +50,9 @@ class Network(nn.Module):
         self.recurrent = layer(read, hidden, batch_first=True, bidirectional=bidirectional)
         wide = hidden * (1 + bidirectional)
         if output == "attention":
-            self.project, self.score = nn.Linear(wide, hidden), nn.Linear(hidden, 1, bias=False)
-        self.answer = nn.Linear(wide, classes)
+            self.project = recurra.nn.Linear(wide, hidden)
+            self.score = recurra.nn.Linear(hidden, 1, bias=False)
+        self.answer = recurra.nn.Linear(wide, classes)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Logits (B, K) of tokens (B, T) or numbers (B, T, C)."""
@@ -72,36 +75,37 @@ class Network(nn.Module):
             keep = F.dropout(torch.ones_like(embedded[:, :1]), self.dropped, self.training)
             embedded = embedded * keep
         else:
-            seen = self.taps(F.pad(embedded.transpose(1, 2), (TAPS - 1, 0))).transpose(1, 2).relu()
+            seen = causal(embedded, self.taps.weight, self.taps.bias).relu()
             embedded = torch.cat([embedded, F.dropout(seen, self.dropped, self.training)], 2)
         return self.recurrent(embedded, lengths=lengths)[0]  # type: ignore[no-any-return]
 
     def classify(self, embedded: Tensor, lengths: Tensor) -> Tensor:
         """Logits (B, K) of whole sequences."""
         y = self.states(embedded, lengths)
-        inside = (torch.arange(y.shape[1]) < lengths[:, None])[..., None]
+        inside = torch.arange(y.shape[1]) < lengths[:, None]
         if self.output == "last":
             pooled = y[torch.arange(len(y)), lengths - 1]
             if self.recurrent.bidirectional:  # the reverse direction ends at the first step
                 half = y.shape[2] // 2
                 pooled = torch.cat([pooled[:, :half], y[:, 0, half:]], 1)
         elif self.output == "max":
-            pooled = y.masked_fill(~inside, -torch.inf).amax(1)
-        else:
-            weight = inside * (self._weight(y) if self.output == "attention" else 1.0)
+            pooled = y.masked_fill(~inside[..., None], -torch.inf).amax(1)
+        elif y.requires_grad:
+            weight = (inside * self.weight(y))[..., None]
             pooled = (weight * y).sum(1) / weight.sum(1)
+        else:
+            kept = pooling.fresh(self.output, len(y), y.shape[2])
+            pooled = pooling.value(self.output, pooling.add(self.output, kept, y, inside * self.weight(y)))
         return self.answer(F.dropout(pooled, ANSWER, self.training))  # type: ignore[no-any-return]
 
     def running(self, embedded: Tensor, lengths: Tensor) -> Tensor:
         """Logits (B, T, K) after each step, of what was read by then."""
         y = self.states(embedded, lengths)
-        if self.output == "max":
-            y = y.cummax(1).values
-        elif self.output != "last":
-            weight = self._weight(y) if self.output == "attention" else torch.ones_like(y[..., :1])
-            y = (weight * y).cumsum(1) / weight.cumsum(1)
-        return self.answer(y)  # type: ignore[no-any-return]
+        return self.answer(pooling.running(self.output, y, self.weight(y)))  # type: ignore[no-any-return]
 
-    def _weight(self, y: Tensor) -> Tensor:
-        score = self.score(self.project(y).tanh())
+    def weight(self, y: Tensor) -> Tensor:
+        """(B, T) of each step, from the outputs y (B, T, D·H)."""
+        if self.output != "attention":
+            return y.new_ones(y.shape[:2])
+        score = self.score(self.project(y).tanh())[..., 0]
         return (BOUND * torch.tanh(score / BOUND)).exp()

@@ -21,7 +21,7 @@ from recurra.train.schedule import learning_rate
 Array = np.ndarray[Any, np.dtype[Any]]
 
 BATCH = 32
-PASSES = 10
+PASSES = 30
 # Tokens that are foretold; the others, which are rarer, are only read.
 FORETOLD = 4_000
 RATE, CLIP = 2e-3, 1.0

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # Networks, each of which leaves out another part of the training examples; fewer where there is much to read.
 NETWORKS = 5
-# Widths of the recurrent layer by the number of training examples.
+# Widths of the recurrent layer by the number of training examples, and of texts that it learns language from.
 SMALL, MIDDLE, LARGE = 64, 128, 256
 FEW, MANY = 1_000, 10_000
 # How the answer is made where the user does not say.
@@ -43,11 +43,11 @@ class Shape(BaseModel):
     dilations: tuple[int, ...] = (1,)
 
 
-def shape_of(config: ClassifyConfig, schema: Schema) -> Shape:
-    """Sizes that suit the data."""
-    many = schema.examples
+def shape_of(config: ClassifyConfig, schema: Schema, unlabelled: int = 0) -> Shape:
+    """Sizes that suit the data. unlabelled: texts without a label that the language is learnt from first."""
+    many = schema.examples + unlabelled
     hidden = config.hidden or (SMALL if many < FEW else MIDDLE if many < MANY else LARGE)
-    grams = 2 ** math.ceil(math.log2(max(1, many * schema.length * 8)))
+    grams = 2 ** math.ceil(math.log2(max(1, schema.examples * schema.length * 8)))
     dilations = int(math.log2(max(1, (schema.length - 1) // (TAPS - 1)))) + 1
     # As many networks as there is time for, at half the passes wanted or more.
     each = cost(config, schema, hidden) * max(1.0, passes(schema) / 2)

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recurra.data.ragged import Ragged
+from recurra.nn.causal import causal, flat, windows
+from recurra.nn.linear import linear
 from recurra.tasks.classify.regression import Dense
 from recurra.tasks.classify.schema import Schema
 from recurra.tasks.classify.shape import TAPS
@@ -87,41 +88,72 @@ class Shapes(nn.Module):
         outputs: list[Tensor] = []
         for n in some:
             outputs.append(self.outputs(torch.from_numpy(x[int(n)])[None])[0])
-        output = torch.cat(outputs, 1)
+        output = torch.cat(outputs).T
         keep = torch.from_numpy(rng.permutation(output.shape[1])[:4096])
         ordered = output[:, keep].sort(1).values
         place = (share * (ordered.shape[1] - 1)).long()
         self.thresholds.copy_(ordered.gather(1, place))
 
     def outputs(self, x: Tensor) -> Tensor:
-        """(B, shapes, T) of series (B, T, C); zeros stand before the beginning."""
-        found, many = [], len(KERNELS)
-        for n, dilation in enumerate(self.dilations):
-            padded = F.pad(x.transpose(1, 2), ((TAPS - 1) * dilation, 0))
-            found.append(F.conv1d(padded, self.kernels[n * many : (n + 1) * many], dilation=dilation))
-        return torch.cat(found, 1)
+        """(B, T, shapes) of series (B, T, C); zeros stand before the beginning."""
+        kernels = torch.split(self.kernels, len(KERNELS))
+        found = [causal(x, some, None, d) for some, d in zip(kernels, self.dilations, strict=True)]
+        return torch.cat(found, 2)
+
+    def above(self, output: Tensor) -> Tensor:
+        """(…, F) bool, whether outputs (…, shapes) are above each threshold."""
+        return (output[..., None] > self.thresholds).flatten(-2)
+
+    def counts(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """(B, F) int32, at how many steps outputs are above each threshold."""
+        outside = torch.arange(x.shape[1]) >= lengths[:, None]
+        many = max(1, CHUNK // (x.shape[1] * max(len(KERNELS), TAPS * x.shape[2])))
+        parts = zip(torch.split(x, many), torch.split(outside, many), strict=True)
+        return torch.cat([self._counted(*part) for part in parts])
+
+    def _counted(self, x: Tensor, outside: Tensor) -> Tensor:
+        """The same of a few series; outside: (B, T) bool, the steps that do not count."""
+        found: list[Tensor] = []
+        for some, dilation in zip(torch.split(self.kernels, len(KERNELS)), self.dilations, strict=True):
+            # The same products as those of `outputs`, laid out so that a shape's steps lie side by side.
+            seen = windows(x, TAPS, dilation).flatten(2).flatten(0, 1)
+            output = linear(flat(some), seen).view(-1, *outside.shape)
+            if outside.any():
+                output.masked_fill_(outside, -torch.inf)
+            thresholds = self.thresholds[len(found) * len(KERNELS) :][: len(KERNELS), :, None, None]
+            above = [
+                (output > one).view(torch.uint8).sum(2, dtype=torch.int32) for one in thresholds.unbind(1)
+            ]
+            found.append(torch.stack(above, 2))
+        return torch.cat(found).transpose(0, 1).flatten(1)
 
     def shares(self, x: Tensor, lengths: Tensor) -> Tensor:
         """(B, F) share of steps above each threshold."""
-        output = self.outputs(x)
-        inside = torch.arange(x.shape[1]) < lengths[:, None]
-        counts = [
-            ((output > self.thresholds[:, n, None]) & inside[:, None]).sum(2) for n in range(THRESHOLDS)
-        ]
-        return torch.stack(counts, 2).flatten(1) / lengths[:, None]
+        return share(self.counts(x, lengths), lengths[:, None])
+
+    def answer(self, counts: Tensor, steps: Tensor) -> Tensor:
+        """Logits (…, K) from counts (…, F) over so many steps (…, 1)."""
+        features = (share(counts, steps) - self.mean) / self.scale
+        return linear(features, self.weight.T, self.bias)
 
     def running(self, x: Tensor) -> Tensor:
         """Logits (B, T, K) after each step."""
         output = self.outputs(x)
-        weight = (self.weight / self.scale[:, None]).reshape(len(self.kernels), THRESHOLDS, -1)
-        score = sum(
-            torch.einsum("bft,fk->btk", (output > self.thresholds[:, n, None]).float(), weight[:, n])
-            for n in range(THRESHOLDS)
-        )
-        assert isinstance(score, Tensor)
-        steps = torch.arange(1, x.shape[1] + 1)[:, None]
-        return score.cumsum(1) / steps + self.bias - (self.mean / self.scale) @ self.weight
+        counts = torch.zeros(len(x), 1, self.weight.shape[0], dtype=torch.int64)
+        many = max(1, CHUNK // counts.numel())
+        found = []
+        for begin in range(0, x.shape[1], many):
+            above = self.above(output[:, begin : begin + many])
+            so_far = counts + above.cumsum(1)
+            counts = so_far[:, -1:]
+            found.append(self.answer(so_far, torch.arange(begin, begin + above.shape[1])[:, None] + 1))
+        return torch.cat(found, 1)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Logits (B, K) of whole series."""
-        return (self.shares(x, lengths) - self.mean) / self.scale @ self.weight + self.bias
+        return self.answer(self.counts(x, lengths), lengths[:, None])
+
+
+def share(counts: Tensor, steps: Tensor) -> Tensor:
+    """float32; of any number of steps."""
+    return (counts.double() / steps).float()

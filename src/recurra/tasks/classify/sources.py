@@ -185,9 +185,16 @@ def read_known(schema: Schema, source: Any, *, labels: bool) -> Raw:
     return raw
 
 
-def refuse_unlabelled_series(config: ClassifyConfig, raw: Raw) -> None:
-    """Raises ConfigError where texts without labels are given to data that is no text."""
-    if config.unlabelled is not None and raw.texts is None:
+def refuse_unlabelled(config: ClassifyConfig, raw: Raw) -> None:
+    """Raises ConfigError where texts without labels are given and nothing could be learnt from them."""
+    if config.unlabelled is None:
+        return
+    if config.bidirectional:
+        raise ConfigError(
+            "expected unlabelled texts for a model that reads in one direction, which foretells the next "
+            "word, got bidirectional. Leave one of them out."
+        )
+    if raw.texts is None:
         raise ConfigError(
             "expected unlabelled texts for a file of texts, got a file of other sequences. Leave it out."
         )

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from recurra.data.ragged import Ragged, buckets
 from recurra.report.numbers import count, percent
-from recurra.tasks.base import Evaluation, Plan, Source
-from recurra.tasks.classify import evaluate, report
+from recurra.tasks.base import Apart, Evaluation, Plan, Source, Steps
+from recurra.tasks.classify import evaluate, report, streaming
 from recurra.tasks.classify.config import ClassifyConfig
 from recurra.tasks.classify.data import ClassifyData, read_examples, read_later
 from recurra.tasks.classify.model import Classifier
@@ -27,6 +27,7 @@ from recurra.tasks.classify.shapes import Shapes
 from recurra.tasks.classify.weighing import alike, logits, weigh
 
 if TYPE_CHECKING:
+    from recurra.onnxgraph.network import Exported
     from recurra.report.page import Page
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -60,7 +61,7 @@ class Classify:
     def prepare(self, model: nn.Module, config: ClassifyConfig, data: ClassifyData) -> None:
         """Teach the recurrent layers the language first, where there are texts without labels."""
         assert isinstance(model, Classifier)
-        if data.unlabelled is None or config.bidirectional:
+        if data.unlabelled is None:
             return
         texts = data.examples.x.take(data.train)
         offsets = np.concatenate([data.unlabelled.offsets, data.unlabelled.offsets[-1] + texts.offsets[1:]])
@@ -164,6 +165,24 @@ class Classify:
             columns["probability"] = found.max(1) if len(found) else np.zeros(0)
         columns |= {f"p({name})": found[:, k] for k, name in enumerate(schema.classes)}
         return pl.DataFrame(columns)
+
+    def steps(self, model: nn.Module, config: ClassifyConfig, schema: ClassifySchema) -> Steps:
+        """The model, ready to go on step by step. Raises ConfigError for one that reads from both ends."""
+        assert isinstance(model, Classifier)
+        return streaming.steps(model.eval(), schema)
+
+    def apart(self, config: ClassifyConfig, schema: ClassifySchema) -> Apart:
+        """How sources come apart that are too large to be read at once."""
+        if schema.layout in ("archive", "long"):
+            return Apart("files", "example" if schema.layout == "long" else None)
+        return Apart("rows", texts=schema.text[0] if len(schema.text) == 1 else None)
+
+    def exported(self, model: nn.Module, config: ClassifyConfig, schema: ClassifySchema) -> Exported:
+        """The model's ONNX graphs, and what their reader must know."""
+        from recurra.tasks.classify import onnx  # noqa: PLC0415, needs a package that need not be there
+
+        assert isinstance(model, Classifier)
+        return onnx.exported(model, schema)
 
     def report(
         self,

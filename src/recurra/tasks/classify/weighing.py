@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from recurra.data.ragged import Ragged
 from recurra.tasks.classify import regression
 from recurra.tasks.classify.calibration import fit_temperature
 from recurra.tasks.classify.data import ClassifyData
+from recurra.tasks.classify.grams import Grams
 from recurra.tasks.classify.model import Classifier
 from recurra.tasks.classify.shape import NETWORKS
 from recurra.tasks.classify.shapes import Shapes
@@ -72,7 +74,6 @@ def _count(model: Classifier, data: ClassifyData, which: Array, seed: int) -> Te
     train = rng.permutation(data.train)[:MOST_EXAMPLES]
     train = np.sort(train[: max(1, int(np.searchsorted(np.cumsum(lengths[train]), MOST_STEPS)))])
     x = data.examples.x.take(train)
-    features, places = member.learn(x, seed)
     y = _hot(data.examples.y[train], len(data.schema.classes))
     if len(data.valid):
         parts = fold_parts(strata_of(data.examples.y[train]), FOLDS, np.random.default_rng(FOLDS))
@@ -80,6 +81,16 @@ def _count(model: Classifier, data: ClassifyData, which: Array, seed: int) -> Te
         parts = [np.flatnonzero(data.left_out[train] == number) for number in range(FOLDS)]
     parts = [part for part in parts if len(part)]
     penalties = SHAPES if isinstance(member, Shapes) else tuple(one / len(train) for one in GRAMS)
+    features: regression.Features | regression.Dense
+    if isinstance(member, Grams):
+        losses = [
+            _outside(member.learn(x, seed, rare)[0], y, parts[0], penalties, several)
+            for rare in (member.tried if len(member.tried) > 1 else ())
+        ]
+        rare = member.tried[int(np.argmin(losses)) if losses else 0]
+        features, places = member.learn(x, seed, rare)
+    else:
+        features, places = member.learn(x, seed)
     down_to, found = regression.chosen(features, y, parts, penalties, several=several)
     weight = regression.follow(features, y, down_to, several=several)
     member.weight.zero_()
@@ -94,6 +105,15 @@ def _count(model: Classifier, data: ClassifyData, which: Array, seed: int) -> Te
     if len(outside):
         counted[outside] = _read(member, data.examples.x, which[outside])
     return counted
+
+
+def _outside(
+    x: regression.Features, y: Tensor, part: Array, penalties: Sequence[float], several: bool
+) -> float:
+    """Mean log loss on a part of the examples, by the regression on the others that does best there."""
+    _, found = regression.chosen(x, y, [part], penalties, several=several)
+    z, truth = found[part], y[part]
+    return float(regression.losses(z, torch.nan_to_num(truth), torch.isfinite(truth), several).mean())
 
 
 def _read(member: Any, x: Ragged, which: Array) -> Tensor:

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from recurra.data import calendar
-from recurra.tasks.forecast.history import History, View
-from recurra.tasks.forecast.model import Inputs, Sizes
+from recurra.tasks.forecast.history import History
+from recurra.tasks.forecast.model import Forecaster, Inputs, Sizes
 from recurra.tasks.forecast.smoothing import members
+from recurra.tasks.forecast.view import View
 from recurra.tasks.forecast.windows import Windows
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 # Encoded covariates are clipped here: beyond it a value says no more than that it is far out.
 FAR = 10.0
+LARGEST = np.finfo(np.float64).max
 
 
 def sizes(schema: Schema) -> Sizes:
@@ -64,34 +66,13 @@ class Features:
         size = self.sizes
         view = self.history.view(which, size.look_back, size.horizon, hidden)
         static = np.asarray(self.panel.static, dtype=np.float32)[which.series]
-        gone = np.isnan(static)
-        context = np.concatenate([view.context, np.where(gone, 0.0, _near(static)), gone], 1)
         known = self._cut(
             self.panel.future, which, size.look_back, size.look_back + size.horizon, size.future
         )
         covariates = self._cut(self.panel.past, which, size.look_back, size.look_back, size.past)
-        inputs = Inputs(
-            past=_tensor(view.past),
-            gone=_tensor(view.gone),
-            since=_tensor(view.since),
-            members=_tensor(view.members),
-            context=_tensor(context),
-            spread=_tensor(view.spread),
-            covariates=_tensor(covariates),
-            known=_tensor(known),
-            calendar=_tensor(self._calendar(which)),
-            target=_tensor(view.target),
-        )
-        return inputs, view
-
-    def _calendar(self, which: Windows) -> Array:
-        """The calendar of each segment's first step, (W, segments, K)."""
-        size = self.sizes
-        begins = np.concatenate(
-            [np.arange(-size.look_back, 0, size.segment), np.arange(0, size.horizon, size.segment)]
-        )
         at = self.panel.start[which.series] + which.origin - self.first
-        return np.asarray(self.table[np.maximum(at[:, None] + begins, 0)])
+        calendar = self.table[at[:, None] + begins(size)]
+        return joined(view, static, covariates, known, calendar), view
 
     def _cut(self, rows: list[Array], which: Windows, back: int, count: int, width: int) -> Array:
         """`count` steps of covariates from `back` steps before each origin on: (W, count, width)."""
@@ -102,7 +83,43 @@ class Features:
                 here = rows[n][max(begin, 0) : begin + count]
                 skipped = max(-begin, 0)
                 found[w, skipped : skipped + len(here)] = here
-        return _near(found)
+        return found
+
+
+def begins(size: Sizes) -> Array:
+    """The first step of each segment that the network reads, counted from an origin."""
+    return np.concatenate(
+        [np.arange(-size.look_back, 0, size.segment), np.arange(0, size.horizon, size.segment)]
+    )
+
+
+def joined(view: View, static: Array, covariates: Array, known: Array, calendar: Array) -> Inputs:
+    """What the network reads of W windows.
+
+    static: (W, S).  covariates: (W, L, P).  known: (W, L + H, F), encoded, NaN where missing.
+    calendar: (W, segments, K), of each segment's first step.
+    """
+    gone = np.isnan(static)
+    context = np.concatenate([view.context, np.where(gone, 0.0, _near(static)), gone], 1)
+    return Inputs(
+        past=_tensor(view.past),
+        gone=_tensor(view.gone),
+        since=_tensor(view.since),
+        members=_tensor(view.members),
+        context=_tensor(context),
+        spread=_tensor(view.spread),
+        covariates=_tensor(_near(covariates)),
+        known=_tensor(_near(known)),
+        calendar=_tensor(calendar),
+        target=_tensor(view.target),
+    )
+
+
+def foretold(model: Forecaster, inputs: Inputs, view: View) -> Array:
+    """The model's quantiles (W, H, Q) of windows, float64 in the data's unit."""
+    with np.errstate(over="ignore"):
+        found = model(inputs).double().numpy() * view.scale[:, None] + view.level[:, None]
+    return np.asarray(np.clip(found, np.maximum(view.least, -LARGEST)[:, None, None], LARGEST))
 
 
 def take(inputs: Inputs, at: slice) -> Inputs:

@@ -15,13 +15,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from recurra.nn import GRU, GRUCell
+from recurra.cells import Weights
+from recurra.engines import choose
+from recurra.nn import GRU, GRUCell, Linear
 
 DROPOUT = 0.2
 # The gate starts from how the members did on the training windows: the softmax of -TRUST x log error.
 TRUST = 8.0
 # Correction and spread start small: first the members, then what they miss.
 SMALL = 0.1
+LINEAR = 20.0  # from here on softplus is the identity, in float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +78,16 @@ class Network(nn.Module):
         width, hidden = sizes.segment, sizes.hidden
         self.steps_ahead = -(-sizes.horizon // width)
         step = 3 + 2 * (sizes.past + sizes.future)
-        self.read = nn.Linear(width * step + sizes.calendar, hidden)
-        self.start = nn.Linear(sizes.context, hidden)
+        self.read = Linear(width * step + sizes.calendar, hidden)
+        self.start = Linear(sizes.context, hidden)
         self.encoder = GRU(hidden, hidden, batch_first=True)
-        self.ahead = nn.Linear(width * (sizes.members + 2 * sizes.future) + sizes.calendar, hidden)
+        self.ahead = Linear(width * (sizes.members + 2 * sizes.future) + sizes.calendar, hidden)
         self.position = nn.Parameter(torch.randn(self.steps_ahead, hidden) * SMALL)
         self.decoder = GRUCell(hidden, hidden)
         self.drop = nn.Dropout(DROPOUT)
-        self.out = nn.Linear(hidden, width * quantiles)
-        self.gate = nn.Linear(hidden, sizes.members)
-        self.linear = nn.Linear(sizes.look_back, sizes.horizon)
+        self.out = Linear(hidden, width * quantiles)
+        self.gate = Linear(hidden, sizes.members)
+        self.linear = Linear(sizes.look_back, sizes.horizon)
         self.growth = nn.Parameter(torch.zeros(sizes.horizon))
         with torch.no_grad():
             self.out.weight.mul_(SMALL)
@@ -101,10 +104,10 @@ class Network(nn.Module):
         steps = torch.cat([steps, x.calendar[:, -self.steps_ahead :]], 2)
         d = torch.relu(self.ahead(steps) + self.position)
         # Every segment of the horizon is one step from the same state, so errors don't add up along it.
-        z = self.decoder(d.flatten(0, 1), state.repeat_interleave(self.steps_ahead, 0))
+        z = _one_step(self.decoder, d.flatten(0, 1), state.repeat_interleave(self.steps_ahead, 0))
         raw = self.out(self.drop(z)).reshape(batch, -1, self.quantiles)[:, : sizes.horizon]
         weights = torch.softmax(self.gate(self.drop(state)), 1)
-        base = torch.einsum("bm,bmh->bh", weights, x.members) + self.linear(self.drop(x.past))
+        base = _weighed(weights, x.members) + self.linear(self.drop(x.past))
         return self._spread(base, raw, x.spread)
 
     def _encode(self, x: Inputs) -> Tensor:
@@ -123,7 +126,7 @@ class Network(nn.Module):
         ahead = torch.arange(1, self.sizes.horizon + 1, device=base.device)
         unit = 0.3 * spread[:, None, None] * ((1 + ahead).sqrt() * self.growth.exp())[:, None]
         median = base + raw[..., middle]
-        apart = functional.softplus(raw + 0.5) * unit
+        apart = _softplus(raw + 0.5) * unit
         above = median[..., None] + torch.cumsum(apart[..., middle + 1 :], 2)
         below = median[..., None] - torch.cumsum(apart[..., :middle].flip(2), 2).flip(2)
         return torch.cat([below, median[..., None], above], 2)
@@ -159,13 +162,18 @@ class Forecaster(nn.Module):
 
     def forward(self, x: Inputs) -> Tensor:
         """Quantiles (B, H, Q): the networks' mean, with distances from the median as calibrated."""
-        found = self.each(x).mean(0)
+        each = self.each(x)
+        found: Tensor = each[0]
+        for other in each[1:]:
+            found = found + other
+        found = found / len(each)
         group = (
             torch.arange(self.sizes.horizon, device=found.device) * len(self.factors) // self.sizes.horizon
         )
         median = found[..., self.middle, None]
         # Sorted, since factors of their own could make two quantiles cross.
-        return (median + (found - median) * self.factors[group]).sort(-1).values
+        calibrated: Tensor = (median + (found - median) * self.factors[group]).sort(-1).values
+        return calibrated
 
     def pinball(self, x: Inputs) -> Tensor:
         """Twice the mean quantile loss of each network (Koenker & Bassett, 1978) over known steps.
@@ -194,6 +202,38 @@ def quantile_loss(found: Tensor, target: Tensor, levels: Tensor) -> Tensor:
     tau = levels.to(found.dtype)
     loss = 2 * torch.maximum(tau * error, (tau - 1) * error).mean(-1) * known
     return loss.sum() / known.expand(loss.shape).sum().clamp(min=1)
+
+
+def _one_step(cell: GRUCell, x: Tensor, h: Tensor) -> Tensor:
+    """The next state (B, R); where no gradient is wanted by the engine that runs layers over time.
+
+    What PyTorch has for single steps multiplies in an order that depends on the other rows.
+    """
+    if torch.is_grad_enabled():
+        found: Tensor = cell(x, h)
+        return found
+    request = cell.request()._replace(one_step=False)
+    weights = Weights(cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh)
+    (new,) = choose(request).step(request, x, (h,), weights)
+    return new
+
+
+def _weighed(weights: Tensor, members: Tensor) -> Tensor:
+    """(B, H), the sum of members (B, M, H) with weights (B, M).
+
+    Where no gradient is wanted one is added after another; a product of matrices adds in an order that
+    depends on the other rows.
+    """
+    if torch.is_grad_enabled():
+        return torch.einsum("bm,bmh->bh", weights, members)
+    return torch.cumsum(weights[:, :, None] * members, 1)[:, -1]
+
+
+def _softplus(x: Tensor) -> Tensor:
+    """log(1 + e^x); where no gradient is wanted, in steps that give a value the same bits at any place."""
+    if torch.is_grad_enabled():
+        return functional.softplus(x)
+    return torch.where(x > LINEAR, x, torch.log1p(torch.exp(x)))
 
 
 def _marked(x: Tensor) -> list[Tensor]:

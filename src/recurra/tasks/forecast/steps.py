@@ -6,7 +6,7 @@ import numpy as np
 
 from recurra.data.frequency import DAY, Array, Frequency, parse_frequency, place
 from recurra.data.grids import find_frequency
-from recurra.data.stamps import Stamps
+from recurra.data.stamps import Problem, Stamps
 from recurra.data.tables import Table
 from recurra.errors import ConfigError, DataError
 
@@ -70,26 +70,32 @@ def to_index(
     """Grid index of each row, (R,) int64. Raises DataError at the first row off the grid."""
     if stamps is None or column is None:
         return _count_up(group)
-    if stamps.steps != (frequency.unit == "step"):
-        have, want = ("step numbers", "times") if stamps.steps else ("times", "step numbers")
-        raise table.error(
-            f"expected {want} as in the training data, got {have} such as {stamps.show(0)}. "
-            "Write them in the same form.",
-            0,
-            column,
-        )
-    if not frequency.wall and (stamps.zone is None) != (frequency.zone is None):
-        have, want = ("with", "without") if stamps.zone else ("without", "with")
-        raise table.error(
-            f"expected times {want} an offset from UTC as in the training data, got them {have} one. "
-            "Write them in the same form.",
-            0,
-            column,
-        )
-    index, exact = frequency.to_index(_counted(stamps, frequency))
+    index, exact = grid_index(stamps, frequency, table.problem(column))
     if not exact.all():
         raise _off_grid(table, column, stamps, exact, frequency)
     return index
+
+
+def grid_index(stamps: Stamps, frequency: Frequency, problem: Problem) -> tuple[Array, Array]:
+    """Grid index of each time, (R,) int64, and whether it lies on the grid, (R,) bool.
+
+    Raises the DataErrors that `problem` makes of times that are not like those of the training data.
+    """
+    if stamps.steps != (frequency.unit == "step"):
+        have, want = ("step numbers", "times") if stamps.steps else ("times", "step numbers")
+        raise problem(
+            f"expected {want} as in the training data, got {have} such as {stamps.show(0)}. "
+            "Write them in the same form.",
+            0,
+        )
+    if not frequency.wall and (stamps.zone is None) != (frequency.zone is None):
+        have, want = ("with", "without") if stamps.zone else ("without", "with")
+        raise problem(
+            f"expected times {want} an offset from UTC as in the training data, got them {have} one. "
+            "Write them in the same form.",
+            0,
+        )
+    return frequency.to_index(_counted(stamps, frequency))
 
 
 def count_between(stamps: Stamps, frequency: Frequency) -> int:

@@ -14,16 +14,18 @@ import torch
 from torch import Tensor, nn
 
 from recurra.report import figures
-from recurra.tasks.base import Evaluation, Plan, Source
+from recurra.tasks.base import Apart, Evaluation, Plan, Source, Steps
 from recurra.tasks.forecast import calibration, evaluate, report
 from recurra.tasks.forecast.config import ForecastConfig
 from recurra.tasks.forecast.data import Dataset, Panel, Split, read_later, read_panel, read_panel_with
-from recurra.tasks.forecast.features import Features, sizes, take
+from recurra.tasks.forecast.features import Features, foretold, sizes, take
 from recurra.tasks.forecast.model import Forecaster, Inputs, quantile_loss
 from recurra.tasks.forecast.schema import Schema as ForecastSchema
+from recurra.tasks.forecast.streaming import ForecastSteps
 from recurra.tasks.forecast.windows import Windows, spread, stride, windows
 
 if TYPE_CHECKING:
+    from recurra.onnxgraph.network import Exported
     from recurra.report.page import Page
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -205,6 +207,23 @@ class Forecast:
         columns |= {f"q{level:g}": flat[:, k] for k, level in enumerate(config.quantiles)}
         return pl.DataFrame(columns)
 
+    def steps(self, model: nn.Module, config: ForecastConfig, schema: ForecastSchema) -> Steps:
+        """The model, ready to go on step by step; see docs/forecasting.md."""
+        assert isinstance(model, Forecaster)
+        return ForecastSteps(model, config.quantiles, schema)
+
+    def apart(self, config: ForecastConfig, schema: ForecastSchema) -> Apart:
+        """How sources come apart that are too large to be read at once."""
+        # Without names a series may go on in the next file.
+        return Apart("files", "series") if schema.ids or schema.series_in_rows else Apart("nothing")
+
+    def exported(self, model: nn.Module, config: ForecastConfig, schema: ForecastSchema) -> Exported:
+        """The model's ONNX graphs, and what their reader must know."""
+        from recurra.tasks.forecast import onnx  # noqa: PLC0415, needs a package that need not be there
+
+        assert isinstance(model, Forecaster)
+        return onnx.exported(model, config, schema)
+
     def report(
         self,
         page: Page,
@@ -236,9 +255,7 @@ def forecast(model: nn.Module, features: Features, which: Windows) -> Array:
     with torch.no_grad():
         for start in range(0, len(which), CHUNK):
             inputs, view = features.view(which.take(slice(start, start + CHUNK)))
-            found = model(inputs).double().numpy()
-            found = found * view.scale[:, None] + view.level[:, None]
-            parts.append(np.maximum(found, view.least[:, None, None]))
+            parts.append(foretold(model, inputs, view))
     return np.concatenate(parts)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from recurra.data.tokens import BORDER
 from recurra.decode.sampling import Sampling
 from recurra.report import run
-from recurra.tasks.base import Evaluation, Plan, Source, Surprise, Validation
+from recurra.tasks.base import Apart, Evaluation, Plan, Source, Steps, Surprise, Validation
 from recurra.tasks.language import adapt, report
 from recurra.tasks.language.config import LanguageConfig
 from recurra.tasks.language.data import LanguageData, read_corpus, read_later
@@ -22,9 +22,11 @@ from recurra.tasks.language.evaluate import evaluate, judged
 from recurra.tasks.language.model import LanguageModel
 from recurra.tasks.language.schema import Schema as LanguageSchema
 from recurra.tasks.language.scoring import score, surprise_of
+from recurra.tasks.language.streaming import LanguageSteps
 from recurra.tasks.language.writing import sample, write_on
 
 if TYPE_CHECKING:
+    from recurra.onnxgraph.network import Exported
     from recurra.report.page import Page
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -172,6 +174,22 @@ class Language:
         """What the model writes after a prompt, piece by piece."""
         assert isinstance(model, LanguageModel)
         return write_on(model, schema, prompt, sampling, length, seed, stop=stop)
+
+    def steps(self, model: nn.Module, config: LanguageConfig, schema: LanguageSchema) -> Steps:
+        """The model, ready to go on piece by piece."""
+        assert isinstance(model, LanguageModel)
+        return LanguageSteps(model.eval(), schema)
+
+    def apart(self, config: LanguageConfig, schema: LanguageSchema) -> Apart:
+        """How sources come apart that are too large to be read at once."""
+        return Apart("files")
+
+    def exported(self, model: nn.Module, config: LanguageConfig, schema: LanguageSchema) -> Exported:
+        """The model's ONNX graphs, and what their reader must know."""
+        from recurra.tasks.language import onnx  # noqa: PLC0415, needs a package that need not be there
+
+        assert isinstance(model, LanguageModel)
+        return onnx.exported(model, schema)
 
     def report(
         self,

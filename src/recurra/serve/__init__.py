@@ -1,0 +1,1 @@
+"""The server: bundles over HTTP, and their streams over WebSockets. `recurra serve` runs it."""

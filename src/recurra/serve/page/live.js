@@ -1,0 +1,60 @@
+// A stream that is tried: where its observations come from, and what is shown of its answers.
+
+import { button, make, spoken } from "./dom.js";
+import { Session } from "./session.js";
+import { playedRows } from "./source_rows.js";
+import { writtenText } from "./source_text.js";
+import { classesView } from "./view_classes.js";
+import { fanView } from "./view_fan.js";
+import { plainView } from "./view_plain.js";
+import { surpriseView } from "./view_surprise.js";
+import { many, size } from "./words.js";
+
+const VIEWS = { forecast: fanView, classify: classesView, language: surpriseView };
+const LEADS = {
+  text: "The text goes to the model as it is written; change something before the end, and it reads anew.",
+  event: "One event after the other goes to the model, which keeps nothing but a state of constant size.",
+  numbers: "One row after the other goes to the model, which keeps nothing but a state of constant size.",
+};
+
+export function live(info, api) {
+  const { kind } = info.stream;
+  const dot = make("span.dot", { "aria-hidden": "true" });
+  const told = make("span", {}, "Not begun.");
+  const status = make("p.connection", { role: "status" }, dot, told);
+  const steps = make("span.steps");
+  const voice = spoken();
+  const session = new Session(api, info.name, (state, sentence) => {
+    dot.className = `dot ${state}`;
+    told.textContent = sentence || "Not begun.";
+    count();
+  });
+  const count = () => {
+    steps.textContent = session.steps ? many(session.steps, "observation") : "";
+  };
+  const view = (VIEWS[info.task] ?? plainView)(info, { add: (text) => source.add(text) });
+  const changed = () => {
+    count();
+    voice.say(view.sentence());
+  };
+  const source =
+    kind === "text"
+      ? writtenText({ session, view, changed, placeholder: "Type, or paste a text." })
+      : playedRows({ info, session, view, changed });
+  const over = () => {
+    session.end();
+    source.clear();
+    view.clear();
+    voice.say("Started over.", true);
+  };
+  const element = make(
+    "div.live",
+    {},
+    make("p.lead", {}, LEADS[kind] ?? "", ` A stream’s state takes ${size(info.stream.bytes)}.`),
+    source.element,
+    make("div.bar-line", {}, status, steps, button("Start over", over)),
+    view.element,
+    voice.box,
+  );
+  return { element, busy: () => session.steps > 0, end: () => session.end() };
+}

@@ -1,0 +1,215 @@
+"""Modules of the page by themselves, in a real Chromium: tables, observations, and what a stream survives."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import Browser
+
+import recurra.serve
+
+PAGE = Path(recurra.serve.__file__).parent / "page"
+Run = Callable[..., Any]
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Files, without a word on each."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def run(chromium: Browser) -> Iterator[Run]:
+    """Runs the body of an async function that is given a module and some values."""
+    handler = functools.partial(Quiet, directory=str(PAGE))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/"
+        chromium.open(url + "icon.svg")
+        chromium.driver.set_script_timeout(30)
+
+        def body(module: str, text: str, *given: Any) -> Any:
+            found = chromium.driver.execute_async_script(
+                "const [url, text, given, done] = arguments;"
+                "import(url).then((module) => (new (async () => {}).constructor('module', 'given', text))"
+                "(module, given)).then((value) => done({value}), (error) => done({error: String(error)}));",
+                url + module,
+                text,
+                given,
+            )
+            assert "error" not in found, found["error"]
+            return found["value"]
+
+        yield body
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "rows"),
+    [
+        ("a,b\n1,2\n", ["a", "b"], [["1", "2"]]),
+        ("\ufeffa;b\r\n1,5;x\r\n", ["a", "b"], [["1,5", "x"]]),
+        ("a\tb\n1\t\n", ["a", "b"], [["1", ""]]),
+        ('a,b\n"x, ""y""\nz",2', ["a", "b"], [['x, "y"\nz', "2"]]),
+        ("a\n1\n\n2\n", ["a"], [["1"], ["2"]]),
+        ('{"a": 1}\n{"b": null}\n', ["a", "b"], [[1, None], [None, None]]),
+        ('[{"a": "x"}]', ["a"], [["x"]]),
+    ],
+)
+def test_tables_as_text(run: Run, text: str, columns: list[str], rows: list[list[Any]]) -> None:
+    found = run("delimited.js", "return module.parse(given[0])", text)
+    assert found["columns"] == columns
+    assert [[row.get(name) for name in columns] for row in found["rows"]] == rows
+
+
+def test_no_table(run: Run) -> None:
+    assert run("delimited.js", "return [' \\n', '{broken', '[1'].map(module.parse)") == [None, None, None]
+
+
+def test_csv_is_read_as_it_was_written(run: Run) -> None:
+    columns, rows = ["a", "b"], [{"a": 'x,"y"', "b": "1"}, {"a": " z\n", "b": ""}]
+    text = run("delimited.js", "return module.toCsv(...given)", columns, rows)
+    assert run("delimited.js", "return module.parse(given[0])", text)["rows"] == rows
+
+
+@pytest.mark.parametrize(
+    ("schema", "row", "observation"),
+    [
+        ({"x": {"type": "number"}}, {"x": " 2.5 "}, {"x": 2.5}),
+        ({"x": {"type": ["number", "null"]}}, {"x": ""}, {"x": None}),
+        ({"x": {"type": "number"}}, {"x": "many"}, {"x": "many"}),
+        ({"t": {"type": ["string", "number"]}}, {"t": "007"}, {"t": "007"}),
+        ({"t": {"type": ["string", "number"]}}, {"t": "7"}, {"t": 7}),
+        ({"t": {"type": "string"}}, {"t": "1949-01", "other": "1"}, {"t": "1949-01"}),
+        ({"v": {"type": "object", "properties": {"x": {"type": "number"}}}}, {"x": "1"}, {"v": {"x": 1}}),
+    ],
+)
+def test_observations(run: Run, schema: Any, row: Any, observation: Any) -> None:
+    text = "return module.observationOf(given[1], module.fieldsOf(given[0]))"
+    whole = {"properties": schema, "required": list(schema)}
+    assert run("observations.js", text, whole, row) == observation
+
+
+def test_numbers_with_a_decimal_comma(run: Run) -> None:
+    text = "return [module.asNumber('3,5', true), module.asNumber('1,234', false)]"
+    assert run("delimited.js", text) == [3.5, None]  # NaN comes as null
+
+
+def test_the_widest_interval_and_the_one_next_to_eighty(run: Run) -> None:
+    names = ["forecast", "q0.025", "q0.1", "q0.25", "q0.5", "q0.75", "q0.9", "q0.975"]
+    found = run("fan.js", "return module.intervals(given[0])", names)
+    assert [one["name"] for one in found] == ["95 % interval", "80 % interval"]
+    assert run("fan.js", "return module.intervals(['q0.5'])") == []
+
+
+# A session whose server is a script: its sockets are opened, answered and lost at will.
+STREAM = """
+const sockets = [];
+const states = [];
+const api = {
+  socket(path) {
+    const socket = new EventTarget();
+    Object.assign(socket, { path, sent: [], readyState: 1 });
+    socket.send = (text) => socket.sent.push(JSON.parse(text));
+    socket.close = () => {};
+    const tell = (event) => socket.dispatchEvent(event);
+    socket.say = (frame) => tell(new MessageEvent("message", { data: JSON.stringify(frame) }));
+    socket.lose = (code = 1006, reason = "") => tell(new CloseEvent("close", { code, reason }));
+    sockets.push(socket);
+    return socket;
+  },
+  json: async () => ({ stream: {} }),
+};
+const session = new module.Session(api, "b", (state) => states.push(state));
+const until = async (true_) => { while (!true_()) await new Promise((done) => setTimeout(done, 10)); };
+const open = (n, steps, resent = 0) => sockets[n].say({ open: { steps, resent } });
+const answered = (promise) => promise.then((one) => one.answer, (error) => `${error.type}: ${error.message}`);
+"""
+
+
+def test_one_frame_is_under_way_at_a_time(run: Run) -> None:
+    text = """
+    const both = [answered(session.observe("a")), answered(session.observe("b"))];
+    open(0, 0);
+    const first = sockets[0].sent.length;
+    sockets[0].say({ id: 1, step: 1, answer: "A" });
+    sockets[0].say({ id: 2, step: 2, answer: "B" });
+    return [first, sockets[0].sent.map((one) => one.observation), await Promise.all(both), session.steps];
+    """
+    assert run("session.js", STREAM + text) == [1, ["a", "b"], ["A", "B"], 2]
+
+
+@pytest.mark.parametrize(
+    ("opened", "then", "sent", "answer"),
+    [
+        ("open(1, 0)", 'sockets[1].say({ id: 1, step: 1, answer: "A" })', ["a"], "A"),  # was not taken: again
+        (
+            "open(1, 1, 1)",
+            'sockets[1].say({ id: 1, step: 1, answer: "A" })',
+            [],
+            "A",
+        ),  # its answer is sent again
+        ("open(1, 1)", "", [], None),  # was taken, its answer is gone
+    ],
+)
+def test_a_lost_connection(run: Run, opened: str, then: str, sent: list[str], answer: str | None) -> None:
+    text = f"""
+    const one = answered(session.observe("a"));
+    open(0, 0);
+    sockets[0].lose();
+    await until(() => sockets.length === 2);
+    {opened};
+    {then};
+    const found = await one;
+    const names = sockets.map((socket) => new URLSearchParams(socket.path.split("?")[1]).get("session"));
+    return [sockets[1].sent.map((frame) => frame.observation), found, session.steps, names[0] === names[1]];
+    """
+    assert run("session.js", STREAM + text) == [sent, answer, 1, True]
+
+
+def test_a_server_that_has_forgotten_the_stream(run: Run) -> None:
+    text = """
+    const one = session.observe("a");
+    open(0, 0);
+    sockets[0].say({ id: 1, step: 1, answer: "A" });
+    await one;
+    const two = answered(session.observe("b"));
+    sockets[0].lose();
+    await until(() => sockets.length === 2);
+    open(1, 0);
+    return [await two, session.state, session.steps];
+    """
+    told = "ended: The server no longer has this stream. Start over."
+    assert run("session.js", STREAM + text) == [told, "ended", 0]
+
+
+def test_an_overloaded_server_is_asked_again(run: Run) -> None:
+    text = """
+    const one = answered(session.observe("a"));
+    open(0, 0);
+    sockets[0].say({ id: 1, step: 0, error: { type: "overloaded", message: "Too much." }, retry: 0.05 });
+    await until(() => sockets[0].sent.length === 2);
+    sockets[0].say({ id: 1, step: 1, answer: "A" });
+    return [await one, sockets[0].sent.map((frame) => frame.id), states.includes("lost")];
+    """
+    assert run("session.js", STREAM + text) == ["A", [1, 1], True]
+
+
+def test_what_the_stream_cannot_take_and_an_end_for_good(run: Run) -> None:
+    text = """
+    const one = answered(session.observe("a"));
+    open(0, 0);
+    sockets[0].say({ id: 1, step: 0, error: { type: "bad_data", message: "expected b." } });
+    const two = answered(session.observe("b"));
+    sockets[0].lose(4001, "the session is open elsewhere now");
+    return [await one, await two, session.state];
+    """
+    told = ["bad_data: expected b.", "ended: the session is open elsewhere now", "ended"]
+    assert run("session.js", STREAM + text) == told

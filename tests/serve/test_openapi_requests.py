@@ -1,0 +1,41 @@
+"""Requests made from the server's own description of itself."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from servers import Server
+
+schemathesis = pytest.importorskip(
+    "schemathesis", reason="needs the package schemathesis, of the extra [dev]"
+)
+hypothesis = pytest.importorskip("hypothesis")
+
+INTERNAL = re.compile(r"Traceback|File \"|site-packages|/tmp/|/work/|object at 0x")
+
+
+@pytest.mark.parametrize("examples", [15, pytest.param(100, marks=pytest.mark.slow)])
+def test_no_request_breaks_the_server(server: Server, examples: int) -> None:
+    schema = schemathesis.openapi.from_url(f"http://127.0.0.1:{server.port}/openapi.json")
+    operations = [found.ok() for found in schema.get_all_operations()]
+    assert {operation.path for operation in operations} >= {"/v1/bundles/{name}/predict", "/health/ready"}
+    for operation in operations:
+
+        @hypothesis.given(case=operation.as_strategy())
+        @hypothesis.settings(
+            max_examples=examples,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            suppress_health_check=list(hypothesis.HealthCheck),
+        )
+        def ask(case: object) -> None:
+            response = case.call()  # type: ignore[attr-defined]
+            assert response.status_code < 500 or response.status_code in (503, 504), response.text
+            assert not INTERNAL.search(response.text), response.text
+            case.validate_response(response)  # type: ignore[attr-defined]
+
+        ask()
+    assert server.process.poll() is None
+    assert "Traceback" not in server.text()

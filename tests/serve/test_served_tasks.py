@@ -1,0 +1,187 @@
+"""Recurra's own tasks behind the server: it answers what the bundles themselves do."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic_core import to_json
+from servers import Server, eventually
+
+import recurra
+from recurra.bundle import Bundle
+from recurra.errors import DataError
+from recurra.stream import Stream
+
+Start = Callable[..., Server]
+DATA = Path(__file__).parents[2] / "examples" / "data"
+LETTERS = "etaoin shrdlu"
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bundle]:
+    """One of each task, of a second or two of training."""
+    folder = tmp_path_factory.mktemp("tasks")
+    names = (DATA / "names.csv").read_text().splitlines()
+    (folder / "names.csv").write_text("\n".join([names[0], *names[1::40]]) + "\n")
+    (folder / "play.txt").write_text((DATA / "shakespeare.txt").read_text()[:20_000])
+    options: dict[str, tuple[Path, dict[str, Any]]] = {
+        "forecast": (DATA / "air_passengers.csv", {"horizon": 6}),
+        "classify": (folder / "names.csv", {"label": "language"}),
+        "language": (folder / "play.txt", {"unit": "characters"}),
+    }
+    return {
+        task: recurra.fit(task, str(file), out=folder / task, time_budget=2, **more)
+        for task, (file, more) in options.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def tasks(start: Start, bundles: dict[str, Bundle]) -> Server:
+    """A server of all of them."""
+    return start([bundle.path for bundle in bundles.values()])
+
+
+def observations(bundle: Bundle, many: int) -> list[Any]:
+    """What may be given to a stream, and now and then what may not."""
+    model, dice = bundle.steps(), random.Random(0)
+    found: list[Any] = []
+    for number in range(many):
+        example = model.example
+        if number % 7 == 6:
+            found.append({"no": "such"})
+        elif model.kind == "text":
+            text = "".join(dice.choice(LETTERS) for _ in range(dice.randrange(1, 9)))
+            found.append(dict.fromkeys(example, text) if isinstance(example, dict) else text)
+        elif isinstance(example, dict):
+            found.append(
+                {name: dice.gauss(0, 1) if isinstance(one, float) else one for name, one in example.items()}
+            )
+        else:
+            found.append(example)
+    return found
+
+
+def said(stream: Stream, observation: Any) -> Any:
+    """What a stream without a server says, as the server puts it."""
+    try:
+        answer = stream.step(observation)
+    except DataError as error:
+        return {"step": stream.steps, "error": {"type": "bad_data", "message": str(error)}}
+    return {"step": stream.steps, "answer": json.loads(to_json(answer, inf_nan_mode="null"))}
+
+
+@pytest.mark.parametrize("task", ["forecast", "classify", "language"])
+def test_a_stream_gives_what_the_bundle_gives(tasks: Server, bundles: dict[str, Bundle], task: str) -> None:
+    bundle = bundles[task]
+    info = tasks.ask("GET", f"/v1/bundles/{task}")[1]
+    if "stream" not in info["can"]:
+        assert info["no_stream"].startswith("expected a bundle ")
+        pytest.skip(info["no_stream"])
+    alone = bundle.stream()
+    with tasks.stream(task) as client:
+        for one in observations(bundle, 25):
+            assert client.ask(observation=one) == said(alone, one)
+        state = client.ask(state=True)["state"]
+        client.ask(reset=True)
+        assert client.ask(restore=state)["step"] == alone.steps
+
+
+def test_predictions_for_files_and_rows(tasks: Server, bundles: dict[str, Bundle]) -> None:
+    file = DATA / "air_passengers.csv"
+    expected = json.loads(bundles["forecast"].predict(str(file)).write_json())
+    path = "/v1/bundles/forecast/predict"
+    status, body, _ = tasks.ask("POST", f"{path}?file=air.csv", file.read_bytes())
+    assert status == 200
+    assert body["rows"] == expected
+    header, *lines = file.read_text().splitlines()
+    names = header.split(",")
+    rows = [dict(zip(names, line.split(","), strict=True)) for line in lines]
+    for row in rows:
+        row[names[1]] = float(row[names[1]])  # type: ignore[assignment]
+    status, body, _ = tasks.ask("POST", path, {"rows": rows})
+    assert status == 200, body
+    assert body["rows"] == expected
+    column = "name" if "name" in (DATA / "names.csv").read_text().splitlines()[0] else "text"
+    status, body, _ = tasks.ask(
+        "POST", "/v1/bundles/classify/predict", {"rows": [{column: "Schmidt"}, {column: "Rossi"}]}
+    )
+    assert status == 200, body
+    assert len(body["rows"]) == 2
+    assert "class" in body["columns"]
+
+
+def test_scores_of_a_text(tasks: Server, bundles: dict[str, Bundle], tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("To be, or not to be\nxqz!\n")
+    expected = bundles["language"].score(str(tmp_path / "text.txt"), by="line")
+    path = "/v1/bundles/language/score"
+    status, body, _ = tasks.ask("POST", path, {"text": "To be, or not to be\nxqz!\n"})
+    assert status == 200, body
+    assert body["rows"] == json.loads(expected.lines.write_json())
+    assert (body["metrics"], body["words"]) == (dict(expected.metrics), list(expected.words))
+    status, body, _ = tasks.ask("POST", f"{path}?by=token&file=a.txt", b"To be")
+    assert status == 200, body
+    assert "".join(row["token"] for row in body["rows"]).startswith("To be")
+
+
+def events(server: Server, body: dict[str, Any], accept: str = "text/event-stream") -> tuple[int, bytes]:
+    """What `generate` answers, as it is."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    headers = {"Content-Type": "application/json", "Accept": accept}
+    connection.request("POST", "/v1/bundles/language/generate", json.dumps(body), headers)
+    response = connection.getresponse()
+    content = response.read()
+    connection.close()
+    return response.status, content
+
+
+def test_text_is_written_as_it_comes(tasks: Server, bundles: dict[str, Bundle]) -> None:
+    expected = list(bundles["language"].generate("To ", 60, seed=3))
+    status, content = events(tasks, {"prompt": "To ", "length": 60, "seed": 3})
+    assert status == 200
+    told = [json.loads(event.removeprefix("data: ")) for event in content.decode().split("\n\n")[:-1]]
+    assert [one["text"] for one in told[:-1]] == expected
+    assert told[-1]["done"]["pieces"] == len(expected)
+    status, content = events(tasks, {"prompt": "To ", "length": 60, "seed": 3}, "text/plain")
+    assert content.decode() == "".join(expected)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"length": 100_000}, "expected a length of at most 10000 tokens, got 100000. Ask for less."),
+        (
+            {"temperature": -1},
+            "expected the temperature to be 0 or more, got -1.0. Give another temperature.",
+        ),
+        ({"stop": ""}, "expected some characters to stop at, got none. Give some, or no stop."),
+        (
+            {"other": 1},
+            "expected a body as /openapi.json tells it, got other: extra inputs are not permitted.",
+        ),
+        (
+            {"length": "x"},
+            "expected a body as /openapi.json tells it, got length: input should be a valid integer.",
+        ),
+    ],
+)
+def test_what_cannot_be_written(tasks: Server, body: dict[str, Any], message: str) -> None:
+    status, content = events(tasks, body)
+    assert (status, json.loads(content)["error"]["message"]) == (422, message)
+
+
+def test_a_reader_who_goes_ends_the_writing(tasks: Server) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", tasks.port, timeout=60)
+    body = json.dumps({"length": 10_000})
+    connection.request("POST", "/v1/bundles/language/generate", body, {"Content-Type": "application/json"})
+    response = connection.getresponse()
+    assert response.read(20)
+    response.close()
+    connection.close()
+    # The only worker is free again long before ten thousand tokens are written.
+    assert eventually(lambda: events(tasks, {"length": 5})[0] == 200)

@@ -1,0 +1,1 @@
+"""A small real task whose models go on step by step."""
