@@ -59,11 +59,11 @@ class Lines:
             raise DataError(
                 f"expected an object whose {self._by!r} names its stream, got {_short(line)}. Give it a name."
             )
-        if self._pool.model.kind != "numbers":
+        kind = self._pool.model.kind
+        if kind != "numbers":
             if len(observation) != 1:
                 raise DataError(
-                    f"expected one field beside {self._by!r}, got {_short(line)}. Give the {self._pool.model.kind} "
-                    "in it."
+                    f"expected one field beside {self._by!r}, got {_short(line)}. Give the {kind} in it."
                 )
             (observation,) = observation.values()
         return str(name), observation

@@ -13,6 +13,7 @@ from test_classify import opinions
 import recurra
 from recurra.errors import ConfigError, DataError
 from recurra.stream import StreamPool
+from recurra.stream.lines import Lines
 from recurra.stream.snapshot import Identity
 from recurra.stream.stream import Stream
 
@@ -339,3 +340,14 @@ def test_a_fitted_bundle(tmp_path):
     again.restore(stream.state())
     assert again.step(", really") == stream.step(", really")
     assert Identity.of(bundle).task == "classify"
+
+
+def test_lines_of_text_that_name_their_streams():
+    bundle = bundle_of(reviews(60))
+    lines, alone = Lines(StreamPool(bundle, 2), by="user"), bundle.stream()
+    for text in ("a good ", "film"):
+        told = json.loads(lines.answer(json.dumps({"user": "kim", "text": text}).encode()))
+        assert told == {"user": "kim", **alone.step(text)}
+    told = json.loads(lines.answer(b'{"user": "kim", "text": "a", "more": "b"}'))
+    assert told["error"].startswith("line 3: expected one field beside 'user', got ")
+    assert told["error"].endswith(". Give the text in it.")

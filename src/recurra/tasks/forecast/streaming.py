@@ -61,9 +61,8 @@ class ForecastSteps:
         self._past = Covariates("past", self._size.past, back, 0, count)
         self._future = Covariates("future", self._size.future, back, self._size.horizon, count)
         self._begins = begins(self._size)
-        self._pool: dict[
-            str, Tensor
-        ] = {}  # the last one, since to look at its parts takes longer than a step
+        # The last pool: to look at all of its parts takes a good part of a step.
+        self._pool: dict[str, Tensor] = {}
         self._arrays: dict[str, Array] = {}
         self.observation: Mapping[str, Any] = self._reader.observation
         self.example = self._reader.example
