@@ -27,6 +27,9 @@ class Row(NamedTuple):
     given: list[bool]
 
 
+NOTHING = Row([], [], [])
+
+
 class Cells:
     """Cells of columns, by their names."""
 
@@ -51,6 +54,8 @@ class Cells:
 
     def checked(self, cells: Mapping[str, Any], where: str = "") -> Row:
         """The columns' cells. Raises DataError. where: what stands before a column's name in messages."""
+        if not self.columns:
+            return NOTHING
         row = Row([], [], [])
         for column in self.columns:
             value, name = cells.get(column.name), where + column.name

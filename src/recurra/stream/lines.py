@@ -44,6 +44,7 @@ class Lines:
 
     def _taken(self, line: bytes) -> tuple[str, Any]:
         """The name of a line's stream, and the observation. Raises DataError."""
+        observation: Any
         try:
             text = line.decode("utf-8")
             observation = text if self._plain else json.loads(text)

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from recurra.data.cells import FIGURE, Cells, Row, figure
 from recurra.errors import DataError
-from recurra.tasks.forecast.cells import FIGURE, Cells, Row, figure
 from recurra.tasks.forecast.moments import Cells as Time
 from recurra.tasks.forecast.moments import Moments
 from recurra.tasks.forecast.schema import Schema
