@@ -322,7 +322,7 @@ def stream(
             sealed.write(Path(state), pool.state(ALONE))
     if lines.failed:
         raise DataError(
-            f"expected observations, got {lines.failed} lines that are none. The answers to them say why."
+            f"expected an observation in each line, got none in {lines.failed}. The answers to them say why."
         )
 
 

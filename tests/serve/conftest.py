@@ -20,9 +20,11 @@ from servers import Redis, Server
 from walking.task import Walking, write_walks
 
 import recurra
+from recurra.bundle import Bundle
 from recurra.tasks import TASKS, Entry
 
 Start = Callable[..., Server]
+DATA = Path(__file__).parents[2] / "examples" / "data"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -69,6 +71,30 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
 def server(start: Start, walk: Path) -> Server:
     """A server of the bundle, for tests that do it no harm."""
     return start(walk)
+
+
+@pytest.fixture(scope="session")
+def task_bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bundle]:
+    """One of each task, of a second or two of training."""
+    folder = tmp_path_factory.mktemp("tasks")
+    names = (DATA / "names.csv").read_text().splitlines()
+    (folder / "names.csv").write_text("\n".join([names[0], *names[1::40]]) + "\n")
+    (folder / "play.txt").write_text((DATA / "shakespeare.txt").read_text()[:20_000])
+    options: dict[str, tuple[Path, dict[str, Any]]] = {
+        "forecast": (DATA / "air_passengers.csv", {"horizon": 6}),
+        "classify": (folder / "names.csv", {"label": "language"}),
+        "language": (folder / "play.txt", {"unit": "characters"}),
+    }
+    return {
+        task: recurra.fit(task, str(file), out=folder / task, time_budget=2, **more)
+        for task, (file, more) in options.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def tasks(start: Start, task_bundles: dict[str, Bundle]) -> Server:
+    """A server of all of them."""
+    return start([bundle.path for bundle in task_bundles.values()])
 
 
 @pytest.fixture(scope="module")

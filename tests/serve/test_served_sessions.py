@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -207,6 +208,9 @@ def test_another_bundle_in_the_folder_is_for_new_streams(
     copy(old, served)
     status, info, _ = server.ask("POST", "/v1/bundles/served/reload")
     assert (status, info["version"]) == (200, before)
+    copy(new, served)
+    server.process.send_signal(signal.SIGHUP)
+    assert eventually(lambda: server.ask("GET", "/v1/bundles/served")[1]["version"] != before)
     (served / "weights.safetensors").write_bytes(b"damaged")
     status, body, _ = server.ask("POST", "/v1/bundles/served/reload")
     assert status == 409

@@ -13,7 +13,6 @@ import pytest
 from pydantic_core import to_json
 from servers import Server, eventually
 
-import recurra
 from recurra.bundle import Bundle
 from recurra.errors import DataError
 from recurra.stream import Stream
@@ -21,30 +20,6 @@ from recurra.stream import Stream
 Start = Callable[..., Server]
 DATA = Path(__file__).parents[2] / "examples" / "data"
 LETTERS = "etaoin shrdlu"
-
-
-@pytest.fixture(scope="module")
-def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bundle]:
-    """One of each task, of a second or two of training."""
-    folder = tmp_path_factory.mktemp("tasks")
-    names = (DATA / "names.csv").read_text().splitlines()
-    (folder / "names.csv").write_text("\n".join([names[0], *names[1::40]]) + "\n")
-    (folder / "play.txt").write_text((DATA / "shakespeare.txt").read_text()[:20_000])
-    options: dict[str, tuple[Path, dict[str, Any]]] = {
-        "forecast": (DATA / "air_passengers.csv", {"horizon": 6}),
-        "classify": (folder / "names.csv", {"label": "language"}),
-        "language": (folder / "play.txt", {"unit": "characters"}),
-    }
-    return {
-        task: recurra.fit(task, str(file), out=folder / task, time_budget=2, **more)
-        for task, (file, more) in options.items()
-    }
-
-
-@pytest.fixture(scope="module")
-def tasks(start: Start, bundles: dict[str, Bundle]) -> Server:
-    """A server of all of them."""
-    return start([bundle.path for bundle in bundles.values()])
 
 
 def observations(bundle: Bundle, many: int) -> list[Any]:
@@ -77,8 +52,10 @@ def said(stream: Stream, observation: Any) -> Any:
 
 
 @pytest.mark.parametrize("task", ["forecast", "classify", "language"])
-def test_a_stream_gives_what_the_bundle_gives(tasks: Server, bundles: dict[str, Bundle], task: str) -> None:
-    bundle = bundles[task]
+def test_a_stream_gives_what_the_bundle_gives(
+    tasks: Server, task_bundles: dict[str, Bundle], task: str
+) -> None:
+    bundle = task_bundles[task]
     info = tasks.ask("GET", f"/v1/bundles/{task}")[1]
     if "stream" not in info["can"]:
         assert info["no_stream"].startswith("expected a bundle ")
@@ -92,9 +69,9 @@ def test_a_stream_gives_what_the_bundle_gives(tasks: Server, bundles: dict[str, 
         assert client.ask(restore=state)["step"] == alone.steps
 
 
-def test_predictions_for_files_and_rows(tasks: Server, bundles: dict[str, Bundle]) -> None:
+def test_predictions_for_files_and_rows(tasks: Server, task_bundles: dict[str, Bundle]) -> None:
     file = DATA / "air_passengers.csv"
-    expected = json.loads(bundles["forecast"].predict(str(file)).write_json())
+    expected = json.loads(task_bundles["forecast"].predict(str(file)).write_json())
     path = "/v1/bundles/forecast/predict"
     status, body, _ = tasks.ask("POST", f"{path}?file=air.csv", file.read_bytes())
     assert status == 200
@@ -116,9 +93,9 @@ def test_predictions_for_files_and_rows(tasks: Server, bundles: dict[str, Bundle
     assert "class" in body["columns"]
 
 
-def test_scores_of_a_text(tasks: Server, bundles: dict[str, Bundle], tmp_path: Path) -> None:
+def test_scores_of_a_text(tasks: Server, task_bundles: dict[str, Bundle], tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("To be, or not to be\nxqz!\n")
-    expected = bundles["language"].score(str(tmp_path / "text.txt"), by="line")
+    expected = task_bundles["language"].score(str(tmp_path / "text.txt"), by="line")
     path = "/v1/bundles/language/score"
     status, body, _ = tasks.ask("POST", path, {"text": "To be, or not to be\nxqz!\n"})
     assert status == 200, body
@@ -140,8 +117,8 @@ def events(server: Server, body: dict[str, Any], accept: str = "text/event-strea
     return response.status, content
 
 
-def test_text_is_written_as_it_comes(tasks: Server, bundles: dict[str, Bundle]) -> None:
-    expected = list(bundles["language"].generate("To ", 60, seed=3))
+def test_text_is_written_as_it_comes(tasks: Server, task_bundles: dict[str, Bundle]) -> None:
+    expected = list(task_bundles["language"].generate("To ", 60, seed=3))
     status, content = events(tasks, {"prompt": "To ", "length": 60, "seed": 3})
     assert status == 200
     told = [json.loads(event.removeprefix("data: ")) for event in content.decode().split("\n\n")[:-1]]

@@ -94,6 +94,27 @@ def test_what_cannot_be_taken_leaves_the_stream_as_it_was(
         assert [first, client.step(seen[1])] == alone(seen)
 
 
+def test_what_is_sent_ahead_is_not_taken_in_the_place_of_what_was_refused(
+    server: Server, walked: Walked, alone: Alone
+) -> None:
+    seen = walked(8, 3)
+    with server.stream() as client:
+        client.send(observation=seen[0], step=1)
+        client.send(observation={"east": 1.0}, step=2)
+        client.send(observation=seen[2], step=3)
+        first, bad, ahead = (client.read() for _ in range(3))
+        assert (first["step"], bad["error"]["type"]) == (1, "bad_data")
+        assert ahead["error"] == {
+            "type": "out_of_step",
+            "message": "expected observation 2, got 3. Send that one first.",
+        }
+        rest = [client.ask(observation=one, step=step)["answer"] for step, one in enumerate(seen[1:], 2)]
+        assert [first["answer"], *rest] == alone(seen)
+        for frame in ('{"state": true, "step": 4}', '{"observation": 1, "step": "4"}'):
+            client.socket.send(frame)
+            assert client.read()["error"]["type"] == "bad_frame"
+
+
 def test_state_restore_reset_and_end(server: Server, walked: Walked, alone: Alone) -> None:
     seen = walked(3, 6)
     expected = alone(seen)

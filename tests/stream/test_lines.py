@@ -66,7 +66,7 @@ def test_mistakes_have_their_answers(bundle: Bundle) -> None:
     ]
     assert process.returncode == 2
     assert error.decode().splitlines()[-1] == (
-        "recurra: expected observations, got 4 lines that are none. The answers to them say why."
+        "recurra: expected an observation in each line, got none in 4. The answers to them say why."
     )
 
 

@@ -22,6 +22,9 @@ from recurra.serve.schemas import Error, Generate, Info, Judged, Rows, Score, Se
 
 JSON = "application/json"
 EVENTS = "text/event-stream"
+# What `generate` answers: events with a JSON object each, or the text alone.
+EVENT = {"type": "object", "properties": {"data": {"type": "string"}}, "required": ["data"]}
+WRITTEN = {EVENTS: {"schema": EVENT}, "text/plain": {"schema": {"type": "string"}}}
 # A row for each of more characters than these would be too much of an answer.
 MOST_TOKENS = 2**20
 REFUSED: dict[int | str, dict[str, Any]] = {
@@ -85,14 +88,7 @@ def routes(hub: Hub) -> APIRouter:
     @router.post(
         "/{name}/generate",
         summary="Write on from a prompt, as events or as plain text",
-        responses={
-            200: {
-                "content": {
-                    EVENTS: {"schema": {"type": "string"}},
-                    "text/plain": {"schema": {"type": "string"}},
-                }
-            }
-        },
+        responses={200: {"content": WRITTEN}},
         response_class=StreamingResponse,
         openapi_extra=_body(Generate),
     )

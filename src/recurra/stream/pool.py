@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import torch
 
 from recurra.errors import ConfigError, DataError, PoolFull, StreamError
@@ -64,8 +65,10 @@ class StreamPool:
         self.model = bundle.steps()
         self._identity, self._on_drop, self._clock = Identity.of(bundle), on_drop, clock
         self._fresh = self.model.fresh()
+        # numpy's zeros are memory that is taken when it is first written to; torch's are written at once.
         self._states = {
-            name: torch.zeros(capacity, *part.shape, dtype=part.dtype) for name, part in self._fresh.items()
+            name: torch.from_numpy(np.zeros((capacity, *part.shape), part.numpy().dtype))
+            for name, part in self._fresh.items()
         }
         self._free = list(range(capacity - 1, -1, -1))
         self._places: OrderedDict[str, _Place] = OrderedDict()  # the one that has waited longest first

@@ -94,6 +94,14 @@ class Browser:
     def _tell(self, command: str, **parts: Any) -> Any:
         return self.driver.execute_cdp_cmd(command, parts)
 
+    @contextlib.contextmanager
+    def slowly(self) -> Iterator[None]:
+        """A connection over which 4 kB come in a second."""
+        speed = {"offline": False, "latency": 0, "uploadThroughput": -1}
+        self._tell("Network.emulateNetworkConditions", downloadThroughput=4_000, **speed)
+        yield
+        self._tell("Network.emulateNetworkConditions", downloadThroughput=-1, **speed)
+
     def script(self, text: str, *given: Any) -> Any:
         """What a script says in the page."""
         return self.driver.execute_script(text, *given)

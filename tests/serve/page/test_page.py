@@ -252,10 +252,11 @@ def test_writing_is_stopped(page: Browser) -> None:
     go(page, "plays", "Write")
     page.field("Tokens").clear()
     page.field("Tokens").send_keys("10000")
-    page.press("Write")
-    page.wait(lambda: len(page.see(".written").text) > 20)
-    page.keys(Keys.ESCAPE)
-    page.see(".progress", "Stopped.")
+    with page.slowly():
+        page.press("Write")
+        page.wait(lambda: len(page.see(".written").text) > 20)
+        page.keys(Keys.ESCAPE)
+        page.see(".progress", "Stopped.")
     page.see("button.first", "Write")
 
 

@@ -1,8 +1,10 @@
 // Text that the model writes, shown as it is written.
 
 import { events } from "./api.js";
-import { button, field, make, number, problem, spoken } from "./dom.js";
+import { button, field, make, number, painted, problem, spoken } from "./dom.js";
 import { figure, many } from "./words.js";
+
+const NEAR = 40; // px from the end of what is written within which the view follows it
 
 export function write(info, api, limits) {
   const most = limits?.length ?? 10000;
@@ -14,13 +16,14 @@ export function write(info, api, limits) {
   const wrong = problem();
   const go = make("button.first", { type: "submit" }, "Write");
   const stop = button("Stop", () => control?.abort(), { disabled: true });
-  const copy = button("Copy", () => navigator.clipboard?.writeText(said.textContent + written.textContent));
+  const copy = button("Copy", () => navigator.clipboard?.writeText(said.textContent + written.data));
   const status = make("p.progress");
   const said = make("span.said");
-  const written = make("span");
+  const written = document.createTextNode("");
   const page = make("p.read.written", { tabindex: "0", role: "region", "aria-label": "What the model writes", hidden: true }, said, written);
   const voice = spoken();
   let control = null;
+  let following = true;
   copy.hidden = true;
 
   const form = make(
@@ -86,18 +89,25 @@ export function write(info, api, limits) {
   function begin() {
     wrong.show("");
     said.textContent = prompt.value;
-    written.textContent = "";
+    written.data = "";
     page.hidden = false;
+    following = true;
     copy.hidden = !navigator.clipboard;
     go.disabled = true;
     stop.disabled = false;
     stop.focus();
     tell("Writing …");
   }
+  // Goes on at the end of the text, as long as that is what is looked at.
+  const follow = painted(() => {
+    if (following) page.scrollTop = page.scrollHeight;
+  });
+  page.addEventListener("scroll", () => {
+    following = page.scrollHeight - page.scrollTop - page.clientHeight < NEAR;
+  });
   function add(text) {
-    const low = page.scrollHeight - page.scrollTop - page.clientHeight < 40;
-    written.textContent += text;
-    if (low) page.scrollTop = page.scrollHeight;
+    written.appendData(text);
+    follow();
   }
   function tell(sentence) {
     status.textContent = sentence;
