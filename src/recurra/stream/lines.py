@@ -84,10 +84,10 @@ def reading(file: BinaryIO) -> Iterator[bytes]:
     try:
         while True:
             waiting = True
+            if caught:  # while a line was answered
+                raise _stopped(caught)
             line = file.readline()
             waiting = False
-            if caught:
-                raise _stopped(caught)
             if not line:
                 return
             yield line
