@@ -27,7 +27,7 @@ Start = Callable[..., Server]
 DATA = Path(__file__).parents[2] / "examples" / "data"
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _walking() -> Iterator[None]:
     TASKS["walking"] = Entry("walking", "Walking", "Where a walk goes.")
     yield

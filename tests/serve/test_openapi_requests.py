@@ -16,7 +16,8 @@ schemathesis = pytest.importorskip(
 )
 hypothesis = pytest.importorskip("hypothesis")
 
-INTERNAL = re.compile(r"Traceback|File \"|site-packages|/tmp/|/work/|object at 0x")
+HERE = re.escape(str(Path(__file__).parents[2]))
+INTERNAL = re.compile(rf"Traceback|File \"|site-packages|/tmp/|{HERE}|object at 0x")
 
 
 @pytest.fixture(scope="module")

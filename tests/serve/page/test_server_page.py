@@ -88,6 +88,7 @@ def short(value: object) -> str:
     return f"{x:,.0f}" if x >= 10_000 else f"{float(f'{x:.4g}'):,}".removesuffix(".0")
 
 
+@pytest.mark.slow
 def test_a_file_of_several_series(page: Browser, tmp_path: Path) -> None:
     go(page, "shops", "Predict")
     file = tmp_path / "later.csv"
@@ -99,6 +100,7 @@ def test_a_file_of_several_series(page: Browser, tmp_path: Path) -> None:
     page.see(".result figcaption", "south")
 
 
+@pytest.mark.slow
 def test_a_file_is_dropped_and_taken_away(page: Browser) -> None:
     go(page, "names", "Predict")
     drop = """
@@ -136,6 +138,7 @@ def test_classes_by_keyboard_alone(page: Browser, bundles: Bundles, server: Serv
     assert percent(said["probability"][2]) in top
 
 
+@pytest.mark.slow
 def test_evaluate(page: Browser, bundles: Bundles, tmp_path: Path) -> None:
     go(page, "walks", "Predict")
     page.paste(walks(), "Rows, or a file")
@@ -145,6 +148,7 @@ def test_evaluate(page: Browser, bundles: Bundles, tmp_path: Path) -> None:
     page.see(".result p", words[0])
 
 
+@pytest.mark.slow
 def test_odd_lines_of_a_text(page: Browser) -> None:
     go(page, "plays", "Score a text")
     page.paste(plays()[:600] + "\n%%% §§ 0x00 ###\n", "A text")
@@ -187,6 +191,7 @@ def test_classes_while_a_text_is_written(page: Browser, bundles: Bundles) -> Non
     page.wait(lambda: sentence in str(status.get_attribute("textContent")))
 
 
+@pytest.mark.slow
 def test_numbers_and_events_of_classifiers(page: Browser, bundles: Bundles) -> None:
     for name, text, label in (
         ("walks", walks(2), "Rows, with a header of names"),
@@ -202,6 +207,7 @@ def test_numbers_and_events_of_classifiers(page: Browser, bundles: Bundles) -> N
         assert page.see(".view .answer").text == f"{said['class'][1]} {percent(said['probability'][1])}"
 
 
+@pytest.mark.slow
 def test_starting_over(page: Browser, server: Server) -> None:
     go(page, "names", "As you write")
     page.field("Text, as you write it").send_keys("Schmidt")
@@ -213,6 +219,7 @@ def test_starting_over(page: Browser, server: Server) -> None:
     page.see(".view figcaption", "After 2 characters")
 
 
+@pytest.mark.slow
 def test_a_typed_row(page: Browser) -> None:
     go(page, "walks", "Live")
     page.field("x").send_keys("0.5", Keys.ENTER)
@@ -248,6 +255,7 @@ def test_writing_as_it_is_written(page: Browser, bundles: Bundles) -> None:
     assert shown == "ROMEO:" + written
 
 
+@pytest.mark.slow
 def test_writing_is_stopped(page: Browser) -> None:
     go(page, "plays", "Write")
     page.field("Tokens").clear()
@@ -263,6 +271,7 @@ def test_writing_is_stopped(page: Browser) -> None:
 # What goes wrong.
 
 
+@pytest.mark.slow
 def test_what_the_server_says_stands_beside_its_cause(page: Browser) -> None:
     go(page, "passengers", "Predict")
     page.press("Predict")
@@ -284,6 +293,7 @@ def test_what_the_server_says_stands_beside_its_cause(page: Browser) -> None:
     page.see(".progress", "Row 2 of 3")
 
 
+@pytest.mark.slow
 def test_a_lost_connection_comes_back(chromium: Browser, bundles: Bundles, tmp_path: Path) -> None:
     some = {"names": bundles["names"]}
     server = Server(some, "--states", str(tmp_path))
@@ -345,6 +355,7 @@ def test_it_can_be_read(page: Browser, server: Server, width: int, dark: bool) -
             assert "[object" not in page.script("return document.body.textContent")
 
 
+@pytest.mark.slow
 def test_tab_order_follows_the_page(page: Browser, server: Server) -> None:
     page.open(server.url + "#plays/write")
     page.see("h1", "plays")
