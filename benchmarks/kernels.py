@@ -18,13 +18,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-
 from layers import accuracy, memory, one_step, overhead, speed
-from layers.core import CORE, instructions
+from layers.core import CORE
+from layers.surroundings import surroundings
 from layers.targets import Target, targets_table
 from layers.timing import FULL, QUICK, Effort, threads
-from results import keep, load, machine, processor, write_section
+from results import keep, load, write_section
 
 RESULTS = Path(__file__).with_suffix(".json")
 Found = dict[str, Any]
@@ -104,19 +103,6 @@ gradients are compared with torch.nn's. The targets were set before the code was
 """
 
 
-def surroundings(effort: Effort) -> Found:
-    """What stands beside a part's figures: the machine, threads, and how it was measured."""
-    return {
-        "processor": processor(),
-        "machine": machine(),
-        "instructions": instructions(),
-        "threads": torch.get_num_threads(),
-        "samples": effort.samples,
-        "sample_seconds": effort.seconds,
-        "onnxruntime": version("onnxruntime"),
-    }
-
-
 def page(results: dict[str, Found]) -> str:
     """The section of docs/results.md: all targets, then each part's tables."""
     present = {name: part for name, part in PARTS.items() if name in results}
@@ -155,7 +141,8 @@ def main() -> None:
     effort, results = QUICK if given.quick else FULL, {}
     with threads(given.threads):
         for name in given.only:
-            found = PARTS[name].measure(effort) | {"made_on": surroundings(effort)}
+            made_on = surroundings(effort) | {"onnxruntime": version("onnxruntime")}
+            found = PARTS[name].measure(effort) | {"made_on": made_on}
             results[name] = found
             if not given.quick:
                 keep(RESULTS, name, found)

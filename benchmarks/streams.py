@@ -19,12 +19,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from layers.core import CORE, fma_peak, instructions
+from layers.core import CORE, fma_peak
+from layers.surroundings import surroundings
 from layers.targets import Target, number, targets_table
 from layers.timing import FULL, QUICK, Effort, interleaved, medians, threads
 from recurra import nn
 from recurra.stream import LayerPool
-from results import keep, load, machine, processor, table, write_section
+from results import keep, load, table, write_section
 
 RESULTS = Path(__file__).with_suffix(".json")
 TOLERANCE = 1e-5
@@ -218,14 +219,7 @@ def main() -> None:
     effort = QUICK if given.quick else FULL
     with threads(given.threads):
         found = measure(effort)
-        found["made_on"] = {
-            "processor": processor(),
-            "machine": machine(),
-            "instructions": instructions(),
-            "threads": torch.get_num_threads(),
-            "samples": effort.samples,
-            "sample_seconds": effort.seconds,
-        }
+        found["made_on"] = surroundings(effort)
     if given.quick:
         print(page(found))
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,7 +22,7 @@ from recurra.decode.sampling import Sampling
 from recurra.errors import BundleError, ConfigError
 from recurra.stream import Stream
 from recurra.stream.snapshot import Identity
-from recurra.tasks.base import Evaluation, Scores, Source, Steps, Streams, Surprise, Task, Writes
+from recurra.tasks.base import Evaluation, Score, Scores, Source, Steps, Streams, Surprise, Task, Writes
 
 if TYPE_CHECKING:
     import polars as pl
@@ -161,9 +161,7 @@ def save(  # noqa: PLR0917
         "schema": data.schema.model_dump(mode="json"),
         "data": data.sha256,
         "found": list(data.found),
-        "scores": [
-            {"method": score.method, "metrics": _finite(score.metrics)} for score in evaluation.scores
-        ],
+        "scores": scores_as_json(evaluation.scores),
         "words": list(evaluation.words),
         "signature": evaluation.signature,
         "parameters": sum(p.numel() for p in model.parameters()),
@@ -240,5 +238,11 @@ def _refused(path: Path, what: str, then: str) -> BundleError:
     return BundleError(f"expected a whole bundle, got {path}, which is {what}. {then}")
 
 
-def _finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
+def scores_as_json(scores: Sequence[Score]) -> list[dict[str, Any]]:
+    """Scores as bundle.json has them."""
+    return [{"method": score.method, "metrics": finite(score.metrics)} for score in scores]
+
+
+def finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    """Metrics as JSON can have them: None for what is no number."""
     return {name: float(value) if math.isfinite(value) else None for name, value in metrics.items()}

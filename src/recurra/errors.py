@@ -78,7 +78,12 @@ class StreamError(RecurraError):
 
 
 class PoolFull(StreamError):
-    """A pool without a free slot."""
+    """A pool without a free slot. streams: how many are open, and have them all."""
+
+    def __init__(self, streams: int) -> None:
+        super().__init__(
+            f"expected a free slot, got {streams} open streams. Close one, or make a larger pool."
+        )
 
 
 class Stopped(RecurraError):

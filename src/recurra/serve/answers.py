@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from recurra.bundle import finite, scores_as_json
 from recurra.serve.keeping import written
 
 if TYPE_CHECKING:
@@ -22,16 +21,12 @@ def table(frame: pl.DataFrame, **more: Any) -> bytes:
 
 def evaluation(found: Evaluation) -> bytes:
     """Scores, and the verdict in words."""
-    scores = [{"method": score.method, "metrics": _finite(score.metrics)} for score in found.scores]
+    scores = scores_as_json(found.scores)
     return written({"scores": scores, "words": list(found.words), "signature": found.signature})
 
 
 def surprise(found: Surprise) -> bytes:
     """Of tokens where there are any, of lines otherwise."""
     frame = found.lines if found.tokens is None else found.tokens
-    about = {"metrics": _finite(found.metrics), "words": list(found.words), "signature": found.signature}
+    about = {"metrics": finite(found.metrics), "words": list(found.words), "signature": found.signature}
     return table(frame, **about)
-
-
-def _finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: float(value) if math.isfinite(value) else None for name, value in metrics.items()}

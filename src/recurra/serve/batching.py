@@ -114,8 +114,12 @@ class Lane:
 
     def tick(self) -> None:
         """Look for idle streams, now and then."""
-        if time.monotonic() - self._expired >= min(EXPIRE_EVERY, self.settings.idle / 4):
+        if self._looks_due(time.monotonic()):
             self._soon()
+
+    def _looks_due(self, now: float) -> bool:
+        """Whether it is time to look for idle streams."""
+        return now - self._expired >= min(EXPIRE_EVERY, self.settings.idle / 4)
 
     def swap(self, version: Version) -> None:
         """New streams go on with this version; the one before is let go with the last of its streams."""
@@ -167,7 +171,7 @@ class Lane:
                 stream.listed = False
         now = time.monotonic()
         expire: tuple[Version, ...] = ()
-        if now - self._expired >= min(EXPIRE_EVERY, self.settings.idle / 4):
+        if self._looks_due(now):
             self._expired, expire = now, (self.version, *self._old)
         if not batch and not expire:
             return

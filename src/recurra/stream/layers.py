@@ -41,9 +41,7 @@ class LayerPool:
     def open(self) -> int:
         """The slot of a new stream, whose state is zero. Raises PoolFull."""
         if not self._free:
-            raise PoolFull(
-                f"expected a free slot, got {self.slots} open streams. Close one, or make a larger pool."
-            )
+            raise PoolFull(self.slots)
         slot = self._free.pop()
         self._open[slot] = True
         for state in self.states.values():

@@ -109,9 +109,7 @@ class StreamPool:
 
     def _make_room(self) -> None:
         if self.when_full == "refuse":
-            raise PoolFull(
-                f"expected a free slot, got {self.capacity} open streams. Close one, or make a larger pool."
-            )
+            raise PoolFull(self.capacity)
         self._drop(next(iter(self._places)))
 
     def step(self, observations: Mapping[str, Any]) -> dict[str, Answer]:

@@ -52,16 +52,6 @@ def without_steps(answer: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in answer.items() if name != "steps"}
 
 
-def pieces(text: str, rng: np.random.Generator, most: int = 4) -> list[str]:
-    """A text in pieces of up to `most` characters, empty ones among them."""
-    found, at = [], 0
-    while at < len(text):
-        many = int(rng.integers(0, most + 1))
-        found.append(text[at : at + many])
-        at += many
-    return found
-
-
 def measured(sequences: int = 8, steps: int = 40, channels: int = 2, seed: int = 0) -> pl.DataFrame:
     """Series of several channels with gaps, one of them of words, a row for each step."""
     rng = np.random.default_rng(seed)

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 import torch
 from reading import EXAMPLES, VOWELS, long, reviews
-from streamed import bundle_of, measured, pieces, predicted, without_steps
+from streamed import bundle_of, measured, predicted, without_steps
 from test_classify import opinions
 
 import recurra
@@ -16,6 +16,7 @@ from recurra.stream import StreamPool
 from recurra.stream.lines import Lines
 from recurra.stream.snapshot import Identity
 from recurra.stream.stream import Stream
+from text_pieces import pieces
 
 OUTPUTS = ("last", "mean", "max", "attention")
 UNITS = ("words", "characters", "bpe")

@@ -22,6 +22,7 @@ from recurra.tasks.language.model import LanguageModel
 from recurra.tasks.language.schema import Schema
 from recurra.tasks.language.shape import Shape
 from recurra.tasks.language.task import Language
+from text_pieces import pieces
 
 UNITS = ("characters", "words", "bpe", "bytes")
 DOCUMENTS = ("file", "line", "blank")
@@ -63,15 +64,6 @@ def scored(bundle: Bundle, text: str | bytes, folder: Path) -> Any:
     path = folder / "text.txt"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     return bundle.score(path, by="token").tokens
-
-
-def pieces(text: str, rng: np.random.Generator, most: int) -> list[str]:
-    found, at = [], 0
-    while at < len(text):
-        many = int(rng.integers(0, most + 1))
-        found.append(text[at : at + many])
-        at += many
-    return found
 
 
 def check(bundle: Bundle, given: list[str], folder: Path, every: int = 1) -> list[Any]:
