@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -176,3 +177,15 @@ def threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def each_instruction_set() -> Iterator[str]:
+    """Each that this machine has, in use while its turn lasts; afterwards the one from before."""
+    core = import_module("recurra._core")
+    before = core.instructions()
+    try:
+        for name in core.available():
+            core.use_instructions(name)
+            yield name
+    finally:
+        core.use_instructions(before)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from typing import Any
 
 import pytest
 import torch
-from forms import Batch, Form, Outcome, batch, outcome, same_bits, threads
+from forms import Batch, Form, Outcome, batch, each_instruction_set, outcome, same_bits, threads
 from torch import Tensor
 
 
@@ -70,17 +69,11 @@ def test_many_threads_at_a_heavy_layer(form: Form) -> None:
 
 
 def test_every_instruction_set(form: Form, dtype: torch.dtype) -> None:
-    core = importlib.import_module("recurra._core")
     layer = form(7, 37, num_layers=2, dtype=dtype)
     given = batch(layer, 4, 29)
     expected = outcome(layer, given, backward=False)
-    before = core.instructions()
-    try:
-        for name in core.available():
-            core.use_instructions(name)
-            same_bits(streamed(layer, given), expected, name)
-    finally:
-        core.use_instructions(before)
+    for name in each_instruction_set():
+        same_bits(streamed(layer, given), expected, name)
 
 
 def test_streams_that_go_on_at_times_of_their_own(form: Form, dtype: torch.dtype) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gc
-import importlib
 import math
 from typing import Any
 
 import pytest
 import torch
-from forms import FORMS, INSTRUCTIONS, Form, Outcome, batch, outcome, same_bits
+from forms import FORMS, Form, Outcome, batch, each_instruction_set, outcome, same_bits
 
 from recurra import nn
 
@@ -52,17 +51,11 @@ def test_no_bias_and_a_row_among_others(form: Form) -> None:
 
 
 def test_every_instruction_set(form: Form, dtype: torch.dtype) -> None:
-    core = importlib.import_module("recurra._core")
     layer = form(7, 37, num_layers=2, dtype=dtype)
     given = batch(layer, 12, 1)
     expected = outcome(layer, given, backward=False)
-    before = core.instructions()
-    try:
-        for name in (name for name in INSTRUCTIONS if name in core.available()):
-            core.use_instructions(name)
-            same_bits(stream(layer, given), expected, name)
-    finally:
-        core.use_instructions(before)
+    for name in each_instruction_set():
+        same_bits(stream(layer, given), expected, name)
 
 
 def test_many_streams_in_turns(form: Form) -> None:
@@ -142,16 +135,9 @@ def test_weights_in_bfloat16(form: Form) -> None:
 
 
 def test_bfloat16_is_the_same_on_every_instruction_set(form: Form) -> None:
-    core = importlib.import_module("recurra._core")
     layer = form(7, 37, num_layers=2)
-    given, before = batch(layer, 12, 1), core.instructions()
-    found = {}
-    try:
-        for name in core.available():
-            core.use_instructions(name)
-            found[name] = stream(layer, given, weights="bfloat16")
-    finally:
-        core.use_instructions(before)
+    given = batch(layer, 12, 1)
+    found = {name: stream(layer, given, weights="bfloat16") for name in each_instruction_set()}
     expected = found.pop("portable")
     for name, other in found.items():
         same_bits(other, expected, name)
