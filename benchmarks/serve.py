@@ -6,6 +6,7 @@ python benchmarks/serve.py --table  # only writes docs/results.md again from ben
 
 The server is one process on one core, the clients another on another, over the loopback interface. Every
 answer is compared, bit for bit, with that of a stream alone without a server. Needs redis-server.
+Where its processes are given real-time priority, Linux stops them 50 ms in each second.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any, NamedTuple
 from pydantic_core import to_json
 
 import chaos
+import datasets
 import recurra
 from layers.targets import Target, targets_table
 from recurra.bundle import Bundle
@@ -36,7 +38,7 @@ from sockets import Load, quantiles
 RESULTS = Path(__file__).with_suffix(".json")
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "runs" / "benchmarks" / "serve"
-DATA = ROOT / "examples" / "data" / "JapaneseVowels_TRAIN.ts.gz"
+DATA = datasets.ROOT / "classification" / "ucr_uea" / "ItalyPowerDemand" / "ItalyPowerDemand_TRAIN.ts"
 NAME = "bundle"
 CLOSED = 64  # sockets that send as soon as they are answered
 VARIETY = 4096  # different observations
@@ -58,7 +60,7 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--table", action="store_true")
-    parser.add_argument("--bundle", type=Path, help="default: one of examples/data is fitted")
+    parser.add_argument("--bundle", type=Path, help="default: one of ItalyPowerDemand is fitted")
     parser.add_argument("--module", default="recurra", help="whose command line serves the bundle's task")
     parser.add_argument("--sockets", type=int)
     parser.add_argument("--seconds", type=float)
@@ -108,7 +110,7 @@ def import_task(module: str) -> None:
 
 
 def fitted() -> Path:
-    """A classifier of series of twelve numbers, of the data that stand beside the examples."""
+    """A classifier of a meter's readings, one number a step."""
     if not (FOLDER / "bundle.json").exists():
         recurra.fit("classify", str(DATA), out=FOLDER, overwrite=True, time_budget=60)
     return FOLDER

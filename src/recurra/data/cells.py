@@ -122,6 +122,8 @@ class Remembered:
 
 def figure(value: Any, name: str) -> float:
     """A number, NaN for None. Raises DataError for anything else, and for infinity."""
+    if type(value) is float and not math.isinf(value):  # nearly always
+        return value
     if value is None:
         return math.nan
     if isinstance(value, bool | int | float | np.number | np.bool_):

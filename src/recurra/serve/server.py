@@ -32,6 +32,7 @@ HEAD = 64 * 1024  # bytes of a request's line and headers
 SLOW = 15.0  # seconds for a client to send them
 SESSIONS = 4  # that are kept, for each stream that may be open
 BESIDE = 1_000  # connections beside those of streams
+YOUNG = 100_000  # objects of a large step: they go by themselves, so that Python need not look for cycles
 TURN = 0.001  # seconds that a thread may keep another one from Python: sockets and steps take turns
 BACKLOG = 4096  # that wait to be accepted
 
@@ -42,9 +43,10 @@ def run(settings: Settings, folders: Mapping[str, Path]) -> None:
         name: versions.load(folder, None, settings.streams, settings.idle) for name, folder in folders.items()
     }
     hub = Hub(settings, folders, found, store_of(settings))
-    gc.collect()
     sys.setswitchinterval(TURN)
+    gc.collect()
     gc.freeze()  # what is there now stays: no need to look through it again and again
+    gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
     _raise_file_limit(settings.streams + BESIDE)
     Server(config_of(hub), hub).run()
 

@@ -40,6 +40,7 @@ class SeriesCells:
 
     def __init__(self, schema: Schema) -> None:
         self._names = [channel.name for channel in schema.channels]
+        self._all = set(self._names)
         self._cells = Cells(schema.channels)
         # The first feature of each channel whose missing values have a flag of their own.
         starts = np.cumsum([0, *(len(channel.features) for channel in schema.channels)])
@@ -61,6 +62,11 @@ class SeriesCells:
                 f"expected values by the names of the channels, got {type(observation).__name__}. Give an "
                 f"object with {', '.join(map(repr, self._names))}."
             )
+        if observation.keys() != self._all:
+            self._check_names(observation)
+        return self._cells.checked(observation)
+
+    def _check_names(self, observation: dict[Any, Any]) -> None:
         for name in observation:
             if name not in self._names:
                 raise DataError(
@@ -72,7 +78,6 @@ class SeriesCells:
                 raise DataError(
                     "expected a value at each step, got none. Give null where it is missing.", column=name
                 )
-        return self._cells.checked(observation)
 
     def features(self, given: Sequence[Row]) -> Array:
         """(B, width) float32 of what `checked` gave."""
