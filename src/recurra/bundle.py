@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import os
 import platform
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,7 +22,19 @@ from recurra.decode.sampling import Sampling
 from recurra.errors import BundleError, ConfigError
 from recurra.stream import Stream
 from recurra.stream.snapshot import Identity
-from recurra.tasks.base import Evaluation, Score, Scores, Source, Steps, Streams, Surprise, Task, Writes
+from recurra.tasks.base import (
+    Evaluation,
+    Score,
+    Scores,
+    Source,
+    Steps,
+    Streams,
+    Surprise,
+    Task,
+    Translates,
+    Translation,
+    Writes,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -110,6 +122,38 @@ class Bundle:
             raise self._cannot("scores text")
         with torch.no_grad():
             return self.task.score(self.model, self.config, self.schema, source, by=by, adapt=adapt)
+
+    def translate(
+        self,
+        texts: Sequence[str],
+        *,
+        beam: int | None = None,
+        best: int = 1,
+        length_penalty: float | None = None,
+        coverage_penalty: float | None = None,
+        most: int | None = None,
+        told: Callable[[int, str], None] | None = None,
+    ) -> list[list[Translation]]:
+        """The `best` translations of each text, the best first. What is None is as the bundle was fitted.
+
+        beam, length_penalty, coverage_penalty  see `Beam`, of recurra.decode.beam
+        most  tokens of a translation, at most
+        told  is told of each piece of the best one, and the text's number, as soon as it is certain
+        Raises ConfigError, also for a bundle of a task that does not translate.
+        """
+        if not isinstance(self.task, Translates):
+            raise self._cannot("translates", "`recurra fit translate` has written")
+        given: dict[str, Any] = {
+            "width": beam,
+            "length_penalty": length_penalty,
+            "coverage_penalty": coverage_penalty,
+            "most": most,
+            "best": best,
+        }
+        own = self.task.beam(self.config)
+        search = replace(own, **{name: value for name, value in given.items() if value is not None})
+        with torch.no_grad():
+            return self.task.translate(self.model, self.schema, texts, search, told)
 
     def stream(self, keep: int = 0) -> Stream:
         """A sequence that is read as it comes, an observation at a time, in constant memory.

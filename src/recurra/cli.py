@@ -14,7 +14,7 @@ from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
 
 import recurra
-from recurra import printed, sealed
+from recurra import printed, sealed, translating
 from recurra.errors import ConfigError, DataError, RecurraError, Stopped
 from recurra.serve.command import serve
 from recurra.tasks import TASKS, Entry
@@ -48,7 +48,8 @@ Files = Annotated[
     list[str],
     Parameter(
         name="FILE",
-        help="CSV, Parquet or NDJSON (classify: .ts, .arff or a folder too; language: text); several as one.",
+        help="CSV, Parquet or NDJSON (classify: .ts, .arff or a folder too; language: text; translate: two "
+        "files of lines, too); several as one.",
     ),
 ]
 Texts = Annotated[list[str], Parameter(name="FILE", help="Text, or a folder of texts; gzip too.")]
@@ -93,19 +94,21 @@ def _fit_command(name: str, entry: Entry) -> Callable[..., None]:
     """`recurra fit <task>`: an option for every field of the task's Config."""
     fields = entry.config().model_fields
 
-    def command(source: list[str], **given: Any) -> None:
+    def command(files: list[str] | None = None, **given: Any) -> None:
         # What is left out is not given, so that the task's own defaults hold.
-        bundle = recurra.fit(name, _one_or_many(source), **given)
+        bundle = recurra.fit(name, _one_or_many(files) if files else None, **given)
         if os.environ.get("RANK", "0") == "0":
             printed.fitted(bundle)
 
     option = inspect.Parameter.KEYWORD_ONLY
+    # Of a task with an option for the files, they may be named there.
+    needed = None if "source" in fields else inspect.Parameter.empty
     flags = {
         "resume": "Go on with a run that was stopped, as if it had not been.",
         "overwrite": "Start afresh where the folder already holds a run or a bundle.",
     }
     parameters = [
-        inspect.Parameter("source", inspect.Parameter.POSITIONAL_ONLY, annotation=Files),
+        inspect.Parameter("files", inspect.Parameter.POSITIONAL_ONLY, default=needed, annotation=Files),
         inspect.Parameter("out", option, default=None, annotation=Out),
         *(
             inspect.Parameter(
@@ -136,10 +139,10 @@ def _annotation(field: FieldInfo) -> Any:
         default = ",".join(map(str, default))
     text = field.description or ""
     text += "" if default in (None, "") else f" [default: {default}]"
-    if field.annotation is bool:
-        return Annotated[bool | None, Parameter(help=text)]
     options = (field.annotation, *getattr(field.annotation, "__args__", ()))
     kinds = {get_origin(kind) or kind for kind in options}
+    if bool in kinds:
+        return Annotated[bool | None, Parameter(help=text)]
     if tuple in kinds:
         return Annotated[
             list[str] | None, Parameter(help=text, converter=_list, negative=(), metavar="A,B...", n_tokens=1)
@@ -231,6 +234,39 @@ def generate(
         if samples > 1:
             print(f"--- seed {seed + number}", flush=True)
         printed.text(pieces)
+
+
+@app.command
+def translate(
+    bundle: BundleFolder,
+    source: Annotated[
+        str, Parameter(name="FILE", help="Texts, a line each; - for stdin, a line at a time.")
+    ] = "-",
+    /,
+    *,
+    beam: Annotated[
+        int | None, Parameter(help="Translations that are followed side by side.", metavar="N")
+    ] = None,
+    best: Annotated[
+        int, Parameter(help='Translations of each text, as "number ||| text ||| score".', metavar="N")
+    ] = 1,
+    length_penalty: Annotated[
+        float | None, Parameter(help="Above 0: longer translations.", metavar="X")
+    ] = None,
+    coverage_penalty: Annotated[
+        float | None, Parameter(help="Above 0: translations that attend to all of the source.", metavar="X")
+    ] = None,
+    most: Annotated[int | None, Parameter(help="Tokens of a translation, at most.", metavar="N")] = None,
+) -> None:
+    """Translate texts, a line each, as they come; of those from stdin each word goes to stdout at once."""
+    options = {
+        "beam": beam,
+        "best": best,
+        "length_penalty": length_penalty,
+        "coverage_penalty": coverage_penalty,
+        "most": most,
+    }
+    translating.run(recurra.load(bundle), source, options)
 
 
 def _prompt(text: str | None, file: str | None) -> str | bytes:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 def fit(
     task: str | Task,
-    source: Source,
+    source: Source = None,
+    /,
     *,
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -32,6 +33,8 @@ def fit(
     **options: Any,
 ) -> Bundle:
     """Fit a task's model to files or a frame and write a bundle to `out` (default: runs/<task>).
+
+    Of a task whose options name the files (translate) they need not be named before.
 
     `resume` goes on with a run in `out` that was stopped, as if it had never been; `overwrite` starts afresh
     where `out` already holds a run. `options` are those of the task's Config.

@@ -62,10 +62,14 @@ class TiedTokens(nn.Module):
             found = found.index_copy(0, at, rows if k == 0 else linear(rows, self.widen[k - 1]))
         return found.view((*tokens.shape, self.width))
 
+    def logits(self, y: Tensor) -> Tensor:
+        """(N, V) of y (N, E): chances' logarithms up to a constant. Of a vocabulary that is not cut alone."""
+        return linear(y, self.tables[0], self.biases[0])
+
     def surprise(self, y: Tensor, tokens: Tensor) -> Tensor:
         """(N,) nats: minus the logarithm of the chance that y (N, E) gives each of the tokens (N,)."""
         if not self.widen:
-            return F.cross_entropy(linear(y, self.tables[0], self.biases[0]), tokens, reduction="none")
+            return F.cross_entropy(self.logits(y), tokens, reduction="none")
         groups = list(self._by_group(tokens))
         first = tokens.clone()
         for k, at in groups[1:] if groups and groups[0][0] == 0 else groups:
@@ -80,7 +84,7 @@ class TiedTokens(nn.Module):
     def log_probabilities(self, y: Tensor) -> Tensor:
         """(N, V) of y (N, E)."""
         if not self.widen:
-            return F.log_softmax(linear(y, self.tables[0], self.biases[0]), -1)
+            return F.log_softmax(self.logits(y), -1)
         head = F.log_softmax(self._head(y), -1)
         parts = [head[:, : self.ends[0]]]
         for k in range(1, len(self.ends)):
@@ -93,7 +97,7 @@ class TiedTokens(nn.Module):
 
         As `log_probabilities` has them; a group is looked into only where it may hold one of these.
         """
-        head = F.log_softmax(self._head(y) if self.widen else linear(y, self.tables[0], self.biases[0]), -1)
+        head = F.log_softmax(self._head(y) if self.widen else self.logits(y), -1)
         first = head[:, : self.ends[0]].index_fill(1, torch.tensor([never]), -torch.inf)
         chances, tokens = first.topk(min(many, first.shape[1]), 1)
         for k in range(1, len(self.ends)):

@@ -45,6 +45,11 @@ TASKS = {
         "Language",
         "Text of any kind: learn it, write on, and tell what is odd in it.",
     ),
+    "translate": Entry(
+        "recurra.tasks.translate",
+        "Translate",
+        "Parallel text: learn to put one side into the other, and show which words come from which.",
+    ),
 }
 
 

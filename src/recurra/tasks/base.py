@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 if TYPE_CHECKING:  # so that the command line can show a task's options without loading torch
     import polars as pl
     from torch import Tensor, nn
 
+    from recurra.decode.beam import Beam
     from recurra.decode.sampling import Sampling
     from recurra.errors import DataError
     from recurra.onnxgraph.network import Exported
@@ -27,6 +28,29 @@ def seconds(value: object) -> object:
     """`"90"`, `"90s"`, `"10m"` or `"1.5h"` as seconds; anything else is left to the field's own check."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([smh]?)\s*", value) if isinstance(value, str) else None
     return float(found[1]) * SECONDS[found[2]] if found else value
+
+
+def share_or_file(value: object) -> object:
+    """`"0.2"` as a number, a path as its name; anything else is left to the field's own check."""
+    if value is None or isinstance(value, int | float):
+        return value
+    text = str(value)
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _in_range(value: float | str | None) -> float | str | None:
+    if isinstance(value, int | float) and not 0 <= value < 1:
+        raise ValueError(
+            f"expected a share from 0 to 1 or a file, got {value:g}. Give a share such as 0.1, or a path."
+        )
+    return value
+
+
+# What is kept back for validation or the test.
+Part = Annotated[float | str | None, BeforeValidator(share_or_file), AfterValidator(_in_range)]
 
 
 class TaskConfig(BaseModel):
@@ -227,6 +251,37 @@ class Scores(Protocol):
         adapt: bool,
     ) -> Surprise:
         """The surprise of files by line, and by token. adapt: a copy of the model learns while it reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """A text, its score (the logarithm of its chance, with the penalties), and which words come from which.
+
+    alignment: (source word, target word) from 0, each target word with the one that was attended to most;
+    characters where those are the tokens.
+    """
+
+    text: str
+    score: float
+    alignment: tuple[tuple[int, int], ...]
+
+
+@runtime_checkable
+class Translates(Protocol):
+    """A task whose models put texts into others. `Bundle.translate` asks for it."""
+
+    def beam(self, config: Any) -> Beam:
+        """The search that the options ask for."""
+
+    def translate(
+        self,
+        model: nn.Module,
+        schema: Any,
+        texts: Sequence[str],
+        beam: Beam,
+        told: Callable[[int, str], None] | None = None,
+    ) -> list[list[Translation]]:
+        """The best translations of each text, the best first; told of pieces of it as they become certain."""
 
 
 class Steps(Protocol):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recurra.data.parts import named_parts
 from recurra.data.tokens import BORDER, UNKNOWN
 from recurra.errors import ConfigError, DataError
 from recurra.fit import configure
@@ -13,7 +14,6 @@ from recurra.tasks import TASKS
 from recurra.tasks.language.config import LanguageConfig
 from recurra.tasks.language.data import read_corpus, read_later
 from recurra.tasks.language.schema import Schema
-from recurra.tasks.language.split import named_parts
 
 ROOT = Path(__file__).resolve().parents[3]
 SHAKESPEARE = ROOT / "examples" / "data" / "shakespeare.txt"

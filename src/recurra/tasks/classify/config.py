@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import Field, field_validator
 
-from recurra.tasks.base import TaskConfig
-
-
-def share_or_file(value: object) -> object:
-    """`"0.2"` as a number, a path as its name; anything else is left to the field's own check."""
-    if value is None or isinstance(value, int | float):
-        return value
-    text = str(value)
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-Part = Annotated[float | str | None, BeforeValidator(share_or_file)]
+from recurra.tasks.base import Part, TaskConfig
 
 
 class ClassifyConfig(TaskConfig):
@@ -97,12 +83,3 @@ class ClassifyConfig(TaskConfig):
         if isinstance(value, list | tuple):
             return tuple(map(str, value))
         return value if value is None else (str(value),)
-
-    @field_validator("valid", "test")
-    @classmethod
-    def _share(cls, value: float | str | None) -> float | str | None:
-        if isinstance(value, int | float) and not 0 <= value < 1:
-            raise ValueError(
-                f"expected a share from 0 to 1 or a file, got {value:g}. Give a share such as 0.2, or a path."
-            )
-        return value

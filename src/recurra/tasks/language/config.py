@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from recurra.tasks.base import TaskConfig
+from recurra.tasks.base import Part, TaskConfig
 
 # Share of a text that nobody split, for validation and for the test.
 SHARE = 0.05
-
-
-def share_or_file(value: object) -> object:
-    """`"0.2"` as a number, a path as its name; anything else is left to the field's own check."""
-    if value is None or isinstance(value, int | float):
-        return value
-    text = str(value)
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-Part = Annotated[float | str | None, BeforeValidator(share_or_file)]
 
 
 class LanguageConfig(TaskConfig):
@@ -78,15 +64,6 @@ class LanguageConfig(TaskConfig):
         description="Strength of all that keeps the model from learning the text by heart, from 0 to 1. "
         "Chosen by how often the text can be read in the time budget when not given.",
     )
-
-    @field_validator("valid", "test")
-    @classmethod
-    def _share(cls, value: float | str | None) -> float | str | None:
-        if isinstance(value, int | float) and not 0 <= value < 1:
-            raise ValueError(
-                f"expected a share from 0 to 1 or a file, got {value:g}. Give a share such as 0.1, or a path."
-            )
-        return value
 
     @model_validator(mode="after")
     def _room(self) -> Self:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from recurra.data.corpus import Corpus, find_paths, is_text
 from recurra.data.frequency import Array
+from recurra.data.parts import PARTS, named_parts
 from recurra.data.tokenfile import Counts, Part, encode_parts, texts_by_file
 from recurra.data.tokens import Tokens, Unit
 from recurra.data.units import SAMPLE, choose_tokens, fit_tokens, most_tokens
@@ -18,7 +19,7 @@ from recurra.tasks.language import found as told
 from recurra.tasks.language.config import SHARE
 from recurra.tasks.language.schema import Schema
 from recurra.tasks.language.shape import sizes
-from recurra.tasks.language.split import PARTS, cut_off, named_parts
+from recurra.tasks.language.split import cut_off
 
 if TYPE_CHECKING:
     from recurra.tasks.language.config import LanguageConfig

@@ -1,0 +1,1 @@
+"""Parallel text: a text in another form."""

@@ -1,0 +1,106 @@
+"""The model beside its baselines on the same pairs, and the verdict in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from recurra.decode.beam import Hypothesis
+from recurra.report.methods import Difference, Interval
+from recurra.report.signature import signature
+from recurra.tasks.base import Evaluation, Score
+from recurra.tasks.translate import verdict
+from recurra.tasks.translate.baselines import Phrases
+from recurra.tasks.translate.metrics import COMPARED, Judge, interval
+
+if TYPE_CHECKING:
+    from recurra.data.frequency import Array
+    from recurra.tasks.translate.config import TranslateConfig
+    from recurra.tasks.translate.data import Encoded, TranslateData
+
+COPY, PHRASES = "The source as it is", "Most frequent phrases"
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method's results; `differences` are the model's gains over it, none for the model itself."""
+
+    name: str
+    texts: Sequence[str]
+    metrics: dict[str, float]
+    intervals: dict[str, Interval]
+    differences: dict[str, Difference]
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What the report draws: which pairs were judged, and every method, the model first."""
+
+    part: Literal["test", "valid"]
+    pairs: Encoded
+    metric: str  # the one that methods are compared by
+    methods: tuple[Method, ...]
+    hypotheses: Sequence[Hypothesis]  # the model's
+    each: Array  # (N,) chrF of each of the model's translations
+    signatures: dict[str, str]
+
+
+def judged(data: TranslateData) -> tuple[Literal["test", "valid"], Encoded]:
+    """What is judged: the test part, or the validation part where that is empty."""
+    return ("test", data.test) if len(data.test) or not len(data.valid) else ("valid", data.valid)
+
+
+def evaluate(
+    texts: Sequence[str], hypotheses: Sequence[Hypothesis], config: TranslateConfig, data: TranslateData
+) -> Evaluation:
+    """Compare the model's translations of `judged(data)` with the baselines'."""
+    part, pairs = judged(data)
+    unit = data.schema.target.unit
+    label = signature(
+        "translate",
+        sha256=data.sha256,
+        seed=config.seed,
+        dtype="float32",
+        unit=unit,
+        pairs=len(pairs),
+        beam=config.beam,
+        **({"part": "validation"} if part == "valid" else {}),
+    )
+    if not len(pairs):
+        return Evaluation((), (verdict.NOTHING,), label)
+    assert pairs.pairs.target is not None
+    judge = Judge(pairs.pairs.target, config.seed)
+    others = {COPY: pairs.pairs.source}
+    if len(data.train):
+        assert data.train.pairs.target is not None
+        phrases = Phrases.fit(data.train.pairs.source, data.train.pairs.target, unit)
+        others[PHRASES] = [phrases.translate(text) for text in pairs.pairs.source]
+    methods = _compared({"Recurra": texts} | others, judge)
+    signatures = judge.signatures
+    metric = COMPARED[unit]
+    words = verdict.words(methods, metric)
+    words += [verdict.NOT_TESTED] if part == "valid" else []
+    words += [] if len(data.train) else [verdict.NOT_FITTED]
+    words += [f"{name}: {of}" for name, of in zip(("BLEU", "chrF"), signatures.values(), strict=True)]
+    detail = Detail(part, pairs, metric, methods, hypotheses, judge.each(texts), signatures)
+    return Evaluation([Score(one.name, one.metrics) for one in methods], words, label, detail)
+
+
+def _compared(texts: dict[str, Sequence[str]], judge: Judge) -> tuple[Method, ...]:
+    methods: list[Method] = []
+    ours: dict[str, Array] = {}
+    for name, of in texts.items():
+        values, draws = judge.metrics(of), judge.draws(of)
+        intervals = {metric: interval(drawn) for metric, drawn in draws.items()}
+        differences = {}
+        if methods:
+            for metric, drawn in draws.items():
+                gap = interval(ours[metric] - drawn)
+                estimate = methods[0].metrics[metric] - values[metric]
+                differences[metric] = Difference(estimate, gap.low, gap.high)
+        else:
+            ours = draws
+        intervals["chrf"] = judge.chrf_interval(of)
+        methods.append(Method(name, of, values, intervals, differences))
+    return tuple(methods)

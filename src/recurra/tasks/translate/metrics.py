@@ -1,0 +1,103 @@
+"""How near translations come to their references: BLEU and chrF by sacrebleu, and the share that is right.
+
+Papineni et al. (2002), Popović (2015), Post (2018), "A Call for Clarity in Reporting BLEU Scores".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from recurra.data.frequency import Array
+from recurra.errors import ConfigError
+from recurra.report.methods import Interval
+
+NAMES = {"bleu": "BLEU", "chrf": "chrF", "exact": "Just right"}
+# What methods are compared by; a word or two have no runs of four words, which BLEU counts.
+COMPARED = {"characters": "exact", "words": "bleu", "bpe": "bleu"}
+ORDER = 4
+RESAMPLES = 1000
+ENDS = (0.025, 0.975)
+
+
+class Judge:
+    """References, and what is counted of texts beside them.
+
+    Raises ConfigError without sacrebleu.
+    """
+
+    def __init__(self, references: Sequence[str], seed: int = 0) -> None:
+        metrics = need_sacrebleu().metrics
+        self.references = list(references)
+        self._bleu, self._chrf = metrics.BLEU(), metrics.CHRF()
+        # Sentences have runs of four words or not; only the sums over all of them make a score.
+        self._one: Any = metrics.BLEU(effective_order=True)
+        self._draws = np.random.default_rng(seed).multinomial(
+            max(1, len(self.references)),
+            np.full(max(1, len(self.references)), 1 / max(1, len(self.references))),
+            RESAMPLES,
+        )
+
+    @property
+    def signatures(self) -> dict[str, str]:
+        """sacrebleu's, by metric. After at least one text was judged."""
+        return {
+            "bleu": str(self._bleu.get_signature()),
+            "chrf": str(self._chrf.get_signature()),
+        }
+
+    def metrics(self, texts: Sequence[str]) -> dict[str, float]:
+        """Scores of texts: BLEU and chrF from 0 to 100, and the share from 0 to 1."""
+        return {
+            "bleu": float(self._bleu.corpus_score(list(texts), [self.references]).score),
+            "chrf": float(self._chrf.corpus_score(list(texts), [self.references]).score),
+            "exact": float(self.exact(texts).mean()),
+        }
+
+    def exact(self, texts: Sequence[str]) -> Array:
+        """(N,) whether each text is its reference, but for spaces."""
+        pairs = zip(texts, self.references, strict=True)
+        return np.array([a.split() == b.split() for a, b in pairs], dtype=np.float64)
+
+    def each(self, texts: Sequence[str]) -> Array:
+        """(N,) chrF of each text by itself, which says of a single one more than BLEU does."""
+        pairs = zip(texts, self.references, strict=True)
+        return np.array([self._chrf.sentence_score(a, [b]).score for a, b in pairs])
+
+    def draws(self, texts: Sequence[str]) -> dict[str, Array]:
+        """(RESAMPLES,) of BLEU and of the share, on texts drawn with return; the same for all methods."""
+        counted = [self._one.sentence_score(a, [b]) for a, b in zip(texts, self.references, strict=True)]
+        counts = np.array([[*one.counts, *one.totals, one.sys_len, one.ref_len] for one in counted])
+        sums = (self._draws @ counts).tolist()
+        bleu = [
+            self._bleu.compute_bleu(
+                one[:ORDER], one[ORDER : 2 * ORDER], one[-2], one[-1], smooth_method="exp"
+            ).score
+            for one in sums
+        ]
+        return {"bleu": np.array(bleu), "exact": self._draws @ self.exact(texts) / len(texts)}
+
+    def chrf_interval(self, texts: Sequence[str]) -> Interval:
+        """The 95 % interval of chrF, by sacrebleu's own bootstrap."""
+        found = self._chrf.corpus_score(list(texts), [self.references], n_bootstrap=RESAMPLES)
+        return Interval(found._mean - found._ci, found._mean + found._ci)
+
+
+def interval(draws: Array) -> Interval:
+    """The 95 % interval of a metric from its resamples."""
+    low, high = np.quantile(draws, ENDS)
+    return Interval(float(low), float(high))
+
+
+def need_sacrebleu() -> Any:
+    """The package. Raises ConfigError."""
+    try:
+        import sacrebleu  # noqa: PLC0415
+    except ImportError as error:
+        raise ConfigError(
+            "expected the package sacrebleu, which judges translations, got an install without it. "
+            "Install recurra[text]."
+        ) from error
+    return sacrebleu
