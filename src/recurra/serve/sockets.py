@@ -24,6 +24,7 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from recurra.serve.frames import of_text, size_of, text_in
 from recurra.serve.refusals import Refused, refusal
 from recurra.serve.settings import NAME
 
@@ -41,6 +42,7 @@ SUBPROTOCOL = "recurra.v1"
 QUERY = {"session", "fresh", "after"}
 TURN = 4  # frames of a socket that are taken before the others' are
 LATE = 0.1  # seconds that frames may wait for their turn
+END_OF_HEAD = b"\r\n\r\n"
 FRAGMENTS = 256  # that a message may come in
 QUIET = 25.0  # seconds without a frame either way, after which we ask whether the client is there
 DEAF = 60.0  # seconds that a client may leave its answers unread
@@ -67,6 +69,8 @@ class Socket(asyncio.Protocol):
         self.stream: Stream | None = None
         self._events: deque[Any] = deque()
         self._parts: list[bytes] = []  # of a message in fragments
+        # Bytes that have come of a frame that is not whole yet; None before the handshake.
+        self._begun: int | None = None
         self._loop = asyncio.get_running_loop()
         self._paused = False  # not read from
         self._again = False  # the next frames will be taken in the loop's next turn
@@ -88,8 +92,19 @@ class Socket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._last = self._came = time.monotonic()
+        text = text_in(data) if self._begun == 0 and not self._events and not self._parts else None
+        if text is not None and self._may_take():
+            self._message(text)
+            if not self._may_take():
+                self._balance()
+            return
         self._ws.receive_data(data)
-        self._events += self._ws.events_received()
+        events = self._ws.events_received()
+        if self._begun is not None:
+            self._begun += len(data) - sum(size_of(one) for one in events if isinstance(one, Frame))
+        elif events and data.endswith(END_OF_HEAD):
+            self._begun = 0
+        self._events += events
         self._take_events()
 
     def _take_events(self) -> None:
@@ -203,9 +218,9 @@ class Socket(asyncio.Protocol):
             if not self._accepted(request, reply):
                 return
         if reply.text is not None and self._ws.state is State.OPEN:
-            self._transport.write(_text(reply.text))
+            self._transport.write(of_text(reply.text))
             for text in reply.more:
-                self._transport.write(_text(text))
+                self._transport.write(of_text(text))
             self._last = time.monotonic()
         if reply.code:
             self.end(reply.code, reply.reason)
@@ -318,10 +333,6 @@ class Socket(asyncio.Protocol):
         sent, received = self._ws.close_sent, self._ws.close_rcvd
         code = sent.code if sent is not None else received.code if received is not None else 1006
         self._hub.counts.closed[str(int(code))] += 1
-
-
-def _text(text: bytes) -> bytes:
-    return Frame(Opcode.TEXT, text).serialize(mask=False)
 
 
 def _asked(query: str) -> tuple[str | None, bool, int | None]:
