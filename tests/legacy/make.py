@@ -1,48 +1,117 @@
-"""Writes a bundle of today's format as a fixture, once for each format and task; it is never written again.
+"""Writes a bundle of today's format as a fixture, once for each format and name; it is never written again.
 
 python tests/legacy/make.py counting
-python tests/legacy/make.py forecast examples/data/air_passengers.csv --horizon 12
+python tests/legacy/make.py forecast          (or another of the RECIPES below)
 """
 
 from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
 
 import recurra
 from recurra.bundle import FORMAT
+from recurra.tasks import base
+from recurra.tasks.classify import shape
 
 HERE = Path(__file__).resolve().parent
+DATA = HERE.parent.parent / "examples" / "data"
+# A smaller table of n-grams than runs have, so that the file stays small.
+shape.FEWEST_PLACES = shape.MOST_PLACES = 2**12
 
 
-def counting(folder: Path) -> None:
+def counting(folder: Path) -> tuple[Path, str | base.Task, dict[str, Any]]:
     """The tests' own task."""
     sys.path.insert(0, str(HERE.parent))
     from counting.task import Counting, write_numbers  # noqa: PLC0415
 
-    source = write_numbers(folder / "source.csv")
-    bundle = recurra.fit(Counting(), source, out=folder / "bundle", steps=40, hidden=4)
-    bundle.predict(source).write_csv(folder / "answers.csv")
+    return write_numbers(folder / "source.csv"), Counting(), {"steps": 40, "hidden": 4}
 
 
-def main(task: str, *rest: str) -> None:
-    """A folder format-<number>-<task> with the source, the bundle and its answers."""
-    folder = HERE / f"format-{FORMAT}-{task}"
+def forecast(folder: Path) -> tuple[Path, str, dict[str, Any]]:
+    """One series with a season."""
+    return shutil.copy(DATA / "air_passengers.csv", folder / "source.csv"), "forecast", {"horizon": 12}
+
+
+def classify_names(folder: Path) -> tuple[Path, str, dict[str, Any]]:
+    """Texts by characters."""
+    every = pl.read_csv(DATA / "names.csv").filter(pl.col("language").is_in(["Czech", "Greek", "Japanese"]))
+    few = every.filter(pl.int_range(pl.len()).over("language") < 40)
+    few.write_csv(source := folder / "source.csv")
+    return source, "classify", {"hidden": 8}
+
+
+def classify_words(folder: Path) -> tuple[Path, str, dict[str, Any]]:
+    """Texts by words: of two speakers, the first line of each speech."""
+    who, rows = ("MENENIUS", "GLOUCESTER"), []
+    lines = (DATA / "shakespeare.txt").read_text().split("\n")
+    for speaker in who:
+        rows += [(after, speaker) for line, after in pairwise(lines) if line == f"{speaker}:"][:50]
+    pl.DataFrame(rows, ["line", "speaker"], orient="row").write_csv(source := folder / "source.csv")
+    return source, "classify", {"hidden": 8, "unit": "words", "label": "speaker"}
+
+
+def classify_series(folder: Path) -> tuple[Path, str, dict[str, Any]]:
+    """Ragged series in a long table: a number with gaps, another, and a category; two labels."""
+    rng, parts = np.random.default_rng(0), []
+    for number in range(48):
+        fast, loud = number % 2, number // 2 % 2
+        step = np.arange(rng.integers(20, 30))
+        x = (1 + loud) * np.sin(step * (0.4 + 0.4 * fast)) + 0.3 * rng.standard_normal(len(step))
+        parts.append(
+            pl.DataFrame(
+                {
+                    "id": f"run {number}",
+                    "step": step,
+                    "x": np.where(rng.random(len(step)) < 0.1, np.nan, x.round(2)),
+                    "y": rng.standard_normal(len(step)).round(2),
+                    "state": rng.choice(["on", "off"], len(step)),
+                    "fast": fast,
+                    "loud": loud,
+                }
+            )
+        )
+    pl.concat(parts).fill_nan(None).write_csv(source := folder / "source.csv")
+    return source, "classify", {"hidden": 8, "label": ["fast", "loud"]}
+
+
+def language(folder: Path) -> tuple[Path, str, dict[str, Any]]:
+    """Characters."""
+    source = folder / "source.txt"
+    source.write_text((DATA / "shakespeare.txt").read_text()[:5_000])
+    return source, "language", {"hidden": 32, "unit": "characters"}
+
+
+RECIPES: dict[str, Callable[[Path], tuple[Path, str | base.Task, dict[str, Any]]]] = {
+    "counting": counting,
+    "forecast": forecast,
+    "classify-names": classify_names,
+    "classify-words": classify_words,
+    "classify-series": classify_series,
+    "language": language,
+}
+
+
+def main(name: str) -> None:
+    """A folder format-<number>-<name> with the source, the bundle and its answers."""
+    folder = HERE / f"format-{FORMAT}-{name}"
     if folder.exists():
         sys.exit(f"expected no folder {folder.name} yet, got one. What was written once stays as it is.")
     folder.mkdir()
-    if task == "counting":
-        counting(folder)
-    else:
-        source, options = rest[0], dict(zip(rest[1::2], rest[2::2], strict=True))
-        shutil.copy(source, folder / "source.csv")
-        given = {name.removeprefix("--").replace("-", "_"): value for name, value in options.items()}
-        bundle = recurra.fit(task, folder / "source.csv", out=folder / "bundle", **given)
-        bundle.predict(folder / "source.csv").write_csv(folder / "answers.csv")
+    source, task, options = RECIPES[name](folder)
+    bundle = recurra.fit(task, source, out=folder / "bundle", **options)
+    bundle.predict(source).write_csv(folder / "answers.csv")
     # What going on with a run needs, and what only people read, is no part of what has to load for ever.
     shutil.rmtree(folder / "bundle" / "checkpoint")
     (folder / "bundle" / "report.html").unlink()
+    (folder / "bundle" / "log.jsonl").unlink()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from polars.testing import assert_frame_equal
 
 import recurra
 from counting.task import Counting
+from recurra.bundle import FORMAT
 
 FIXTURES = sorted(Path(__file__).resolve().parent.glob("format-*"))
 
@@ -18,10 +19,12 @@ FIXTURES = sorted(Path(__file__).resolve().parent.glob("format-*"))
 def test_old_bundles_answer_as_they_did(fixture: Path) -> None:
     task = Counting() if fixture.name.endswith("-counting") else None
     bundle = recurra.load(fixture / "bundle", task)
+    (source,) = fixture.glob("source.*")
     expected = pl.read_csv(fixture / "answers.csv")
-    answers = pl.read_csv(bundle.predict(fixture / "source.csv").write_csv().encode())
+    answers = pl.read_csv(bundle.predict(source).write_csv().encode())
     assert_frame_equal(answers, expected, rel_tol=1e-4)
 
 
-def test_there_is_one_of_this_format() -> None:
-    assert any(path.name.startswith("format-1-") for path in FIXTURES)
+@pytest.mark.parametrize("task", ["classify", "counting", "forecast", "language"])
+def test_there_is_one_of_each_task_in_this_format(task: str) -> None:
+    assert any(path.name.startswith(f"format-{FORMAT}-{task}") for path in FIXTURES)

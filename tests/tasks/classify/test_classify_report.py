@@ -11,7 +11,7 @@ from planted import Small, trained
 
 from recurra.report import figures
 from recurra.report.page import SHADES, Page
-from recurra.tasks.classify import explained, report
+from recurra.tasks.classify import explained, pictures, report
 from recurra.tasks.classify.evaluate import evaluate, judged
 
 pytest.importorskip("matplotlib", reason="needs the extra [text]")
@@ -50,6 +50,11 @@ def words():
     data = reviews()
     model = fitted(data)
     return (data, model, *written(data, model, temperature=1.3))
+
+
+def test_ticks_of_shares_are_not_rounded_away():
+    told = [pictures._tick(share) for share in (0.0, 0.925, 0.95, 1.0, 1.05)]
+    assert told == ["0 %", "92.5 %", "95 %", "100 %", ""]
 
 
 def test_a_report_on_texts_has_every_section_and_stays_small(words):

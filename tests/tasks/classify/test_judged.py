@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from judging import examples, guesses, reviews, waves
 
-from recurra.tasks.classify import baselines
+from recurra.tasks.classify import baselines, verdict
 from recurra.tasks.classify.comparison import difference, interval, resampled
 from recurra.tasks.classify.evaluate import evaluate, judged
 from recurra.tasks.classify.metrics import Outcome, metrics
@@ -45,6 +45,11 @@ def test_a_difference_that_may_be_chance_is_called_so():
     assert found.words[0].startswith("The model and Nearest neighbour are equally good here: accuracy ")
     close = bench(reviews(400, right=0.87), 0.8)
     assert ", but the difference may be chance: accuracy" in close.words[0]
+
+
+def test_what_rounds_to_zero_has_no_minus():
+    assert [verdict.signed("accuracy", size) for size in (-0.0004, 0.0, -0.0006)] == ["+0.0", "+0.0", "−0.1"]
+    assert verdict.signed("log_loss", -0.0004) == "−0.0004"
 
 
 def test_few_examples_have_no_interval():

@@ -76,7 +76,7 @@ def test_long_and_empty_texts():
     assert data.examples.x.lengths[:3].tolist() == [2000, 1, 1]
     assert data.examples.x[1].tolist() == [1]
     assert "cut: 1 sequence after 2,000 steps, the longest has 50,000 (--longest reads more)" in data.found
-    assert "empty: 2 sequences of no steps, kept as one of which nothing is known" in data.found
+    assert "empty: 2 sequences of no steps, each kept as one of which nothing is known" in data.found
     assert read(frame, longest=100).examples.x.lengths.max() == 100
     assert read(frame, longest=100, unit="characters").examples.x.lengths[0] == 100
 
@@ -185,7 +185,7 @@ def test_lists_in_cells(tmp_path):
     data = read(tmp_path / "a.ndjson")
     assert (data.schema.layout, data.schema.features) == ("lists", ("x", "y"))
     assert data.examples.x.lengths[:6].tolist() == [1, 1, 2, 3, 4, 1]
-    assert "empty: 4 sequences of no steps, kept as one of which nothing is known" in data.found
+    assert "empty: 4 sequences of no steps, each kept as one of which nothing is known" in data.found
     gaps = [{"label": "ab"[n % 2], "x": [1, None, 2][: n % 4]} for n in range(20)]
     (tmp_path / "c.ndjson").write_text("\n".join(map(json.dumps, gaps)))
     assert read(tmp_path / "c.ndjson").examples.x[0].tolist() == [[0, 1]]
@@ -288,7 +288,9 @@ def test_archives_that_do_not_go_together(tmp_path):
     assert refused([tmp_path / "A_TRAIN.ts", tmp_path / "c.csv"]) == (
         "expected .ts and .arff files alone, got c.csv. Fit on one kind of file."
     )
-    (tmp_path / "n.ts").write_text("@classLabel false\n@data\n1,2\n")
-    assert refused(tmp_path / "n.ts") == (
-        "expected classes, got a file that says @classLabel false. Give one with labels."
-    )
+    for head in ("@classLabel false", "@problemName n"):
+        (tmp_path / "n.ts").write_text(f"{head}\n@data\n1,2\n")
+        assert refused(tmp_path / "n.ts") == (
+            "n.ts: expected the class of each sequence, got a file whose @classLabel names none. "
+            "Give one with `@classLabel true` and the classes."
+        )

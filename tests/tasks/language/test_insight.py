@@ -55,6 +55,14 @@ def test_the_oddest_lines_are_found_and_short_ones_must_be_odder():
     assert oddest(lines(5, 5), np.ones(10), NEWLINE, 2, 5.0) == []
 
 
+def test_odd_lines_that_say_the_same_are_shown_once():
+    tokens = lines(*[20] * 30, *[4] * 3, 5)
+    nats = np.ones(len(tokens) - 1)
+    nats[600:612] = 9.0
+    found = oddest(tokens, nats, NEWLINE, 3, 0.0)
+    assert [one.end - one.begin for one in found] == [4, 21, 5]  # with the BORDER
+
+
 def test_documents_divide_lines():
     tokens = np.array([BORDER, 3, 3, BORDER, 4, 4, BORDER, 5, 5, NEWLINE])
     nats = np.array([1, 1, 0, 9, 9, 0, 1, 1, 1.0])

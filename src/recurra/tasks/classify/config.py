@@ -35,7 +35,9 @@ class ClassifyConfig(TaskConfig):
         None, description="Columns that are read at each step. All others when not named."
     )
     unit: Literal["characters", "words", "bpe"] | None = Field(
-        None, description="What text is split into. Chosen by the length and amount of text when not given."
+        None,
+        description="What text is split into: characters, words or bpe (pieces of words). Chosen "
+        "by the length and amount of text when not given.",
     )
     vocabulary: int | None = Field(
         None, ge=3, description="Most tokens of text that are told apart. By default 20,000 (bpe: 8,000)."
@@ -58,12 +60,14 @@ class ClassifyConfig(TaskConfig):
         None, ge=2, description="Judge by cross-validation in this many parts rather than on one test part."
     )
     output: Literal["last", "mean", "max", "attention"] | None = Field(
-        None, description="How the states of all steps become one answer. Chosen when not given."
+        None,
+        description="How the states of all steps become one answer: last, mean, max or attention. "
+        "By default max.",
     )
     bidirectional: bool = Field(
         False, description="Read from both ends; then there is no answer while a sequence goes on."
     )
-    cell: Literal["GRU", "LSTM", "RNN"] = Field("GRU", description="The recurrence.")
+    cell: Literal["GRU", "LSTM", "RNN"] = Field("GRU", description="The recurrence: GRU, LSTM or RNN.")
     hidden: int | None = Field(
         None,
         ge=1,

@@ -124,7 +124,11 @@ def read_examples(config: ClassifyConfig, source: Any) -> ClassifyData:
     raw, roles = read_source(config, source)
     refuse_unlabelled(config, raw)
     if raw.labels is None:
-        raise DataError("expected classes, got a file that says @classLabel false. Give one with labels.")
+        raise DataError(
+            "expected the class of each sequence, got a file whose @classLabel names none. "
+            "Give one with `@classLabel true` and the classes.",
+            file=raw.problem("", 0, None).file,
+        )
     if raw.empty == len(raw):
         raise DataError(
             f"expected something in the texts or sequences, got {len(raw):,} empty ones. Name other columns.",

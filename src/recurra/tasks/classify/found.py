@@ -159,7 +159,9 @@ def _lengths(raw: Raw, data: ClassifyData) -> list[str]:
         )
     empty = raw.empty
     if empty:
-        lines.append(f"empty: {_count(empty, 'sequence')} of no steps, kept as one of which nothing is known")
+        lines.append(
+            f"empty: {_count(empty, 'sequence')} of no steps, each kept as one of which nothing is known"
+        )
     return lines
 
 

@@ -64,7 +64,12 @@ def calibration(detail: Detail) -> Figure:
 
 def _percents(axes: Any) -> None:
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %" if value <= 1 + 1e-9 else "")
+        axis.set_major_formatter(lambda value, _: _tick(value))
+
+
+def _tick(share: float) -> str:
+    """A share as it stands at an axis, with decimals where steps are as small as that; none above 1."""
+    return f"{round(100 * share, 2):g} %" if share <= 1 + 1e-9 else ""
 
 
 def coverage(methods: Sequence[Method]) -> Figure:

@@ -62,8 +62,13 @@ def signed(metric: str, size: float) -> str:
     """A difference of two values, with its sign."""
     if not np.isfinite(size):
         return "–"
-    sign = "−" if size < 0 else "+"
-    return sign + distance(metric, size).removesuffix(" points")
+    told = distance(metric, size)
+    return (_minus(size, told) or "+") + told.removesuffix(" points")
+
+
+def _minus(size: float, told: str) -> str:
+    """A minus before what is below zero and not rounded to it."""
+    return "−" if size < 0 and any(digit in told for digit in "123456789") else ""
 
 
 def winners(methods: Sequence[Method], metric: str, *, baselines_only: bool = False) -> list[str]:
@@ -106,7 +111,7 @@ def _told(metric: str, gap: Difference, sign: int) -> str:
     if not np.isfinite(gap.low):
         return f"{told}; too few examples for an interval"
     low, high = sorted((sign * gap.low, sign * gap.high))
-    ends = [("−" if end < 0 else "") + distance(metric, end) for end in (low, high)]
+    ends = [_minus(end, distance(metric, end)) + distance(metric, end) for end in (low, high)]
     return f"{told}, 95 % interval {ends[0].removesuffix(' points')} to {ends[1]}"
 
 

@@ -43,7 +43,8 @@ def logits(model: Classifier, data: ClassifyData, most: int | None = None) -> tu
     found_by = torch.zeros(len(which), len(data.schema.classes))
     for number, network in enumerate(model.networks):
         own = np.flatnonzero(left[which] == number)
-        found_by[own] = _read(network, x, which[own])
+        if len(own):  # fewer examples than networks leave some with none
+            found_by[own] = _read(network, x, which[own])
     return which, found_by
 
 

@@ -41,7 +41,7 @@ class LanguageConfig(TaskConfig):
         description="Share of the text, or a file, kept for the test; 0 for none. By default files or "
         "folders that are called so; else 0.05, the end of the text.",
     )
-    cell: Literal["GRU", "LSTM", "RNN"] = Field("GRU", description="The recurrence.")
+    cell: Literal["GRU", "LSTM", "RNN"] = Field("GRU", description="The recurrence: GRU, LSTM or RNN.")
     hidden: int | None = Field(
         None,
         ge=1,

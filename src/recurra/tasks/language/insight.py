@@ -61,7 +61,7 @@ def passages(tokens: Array, length: int, newline: int) -> tuple[Array, Array]:
 
 
 def oddest(tokens: Array, nats: Array, newline: int, most: int, average: float) -> list[Stretch]:
-    """The lines that were most surprising for their length; none where the text is a few lines in all.
+    """Different lines that were most surprising for their length; none where a text is a few lines in all.
 
     average: tokens that each line is taken to be longer than it is, as surprising as the text on average.
     """
@@ -74,8 +74,14 @@ def oddest(tokens: Array, nats: Array, newline: int, most: int, average: float) 
     sums, many = _sums(tokens, nats, begins, ends)
     mean = sums.sum() / max(1, many.sum())
     oddity = np.where(many > 0, (sums + average * mean) / (many + average), -np.inf)
-    order = np.argsort(-oddity, kind="stable")[:most]
-    return [Stretch(int(begins[i]), int(ends[i]), float(sums[i] / max(1, many[i]))) for i in order]
+    found: dict[bytes, Stretch] = {}  # lines that say the same are shown once
+    for i in np.argsort(-oddity, kind="stable"):
+        line = Stretch(int(begins[i]), int(ends[i]), float(sums[i] / max(1, many[i])))
+        said = np.asarray(tokens[line.begin : line.end])
+        found.setdefault(said[said != BORDER].tobytes(), line)
+        if len(found) == most:
+            break
+    return list(found.values())
 
 
 def _sums(tokens: Array, nats: Array, begins: Array, ends: Array) -> tuple[Array, Array]:
