@@ -18,7 +18,7 @@ PAGES = sorted(
     [ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")]
 )
 
-COMMANDS = (cli.generate, cli.score, cli.predict, cli.stream, cli.export, cli.serve)
+COMMANDS = (cli.generate, cli.score, cli.translate, cli.predict, cli.stream, cli.export, cli.serve)
 
 
 def blocks(page, language):

@@ -34,6 +34,14 @@ def test_the_language_example_runs(tmp_path):
     assert (tmp_path / "plays" / "report.html").stat().st_size > 10_000
 
 
+def test_the_translation_example_runs(tmp_path):
+    command = [sys.executable, ROOT / "examples" / "translate.py", tmp_path / "french", "2s"]
+    found = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert found.returncode == 0, found.stderr
+    assert "Most frequent phrases" in found.stdout
+    assert (tmp_path / "french" / "report.html").stat().st_size > 10_000
+
+
 @pytest.mark.parametrize(
     ("name", "rows", "columns"),
     [

@@ -31,9 +31,11 @@ class Judge:
     def __init__(self, references: Sequence[str], seed: int = 0) -> None:
         metrics = need_sacrebleu().metrics
         self.references = list(references)
-        self._bleu, self._chrf = metrics.BLEU(), metrics.CHRF()
+        # forced: texts may be cut into words already, which sacrebleu would warn of.
+        self._bleu, self._chrf = metrics.BLEU(force=True), metrics.CHRF()
         # Sentences have runs of four words or not; only the sums over all of them make a score.
-        self._one: Any = metrics.BLEU(effective_order=True)
+        self._one: Any = metrics.BLEU(effective_order=True, force=True)
+        self._drawing: Any = metrics.CHRF()  # its signature tells of resamples
         self._draws = np.random.default_rng(seed).multinomial(
             max(1, len(self.references)),
             np.full(max(1, len(self.references)), 1 / max(1, len(self.references))),
@@ -81,7 +83,7 @@ class Judge:
 
     def chrf_interval(self, texts: Sequence[str]) -> Interval:
         """The 95 % interval of chrF, by sacrebleu's own bootstrap."""
-        found = self._chrf.corpus_score(list(texts), [self.references], n_bootstrap=RESAMPLES)
+        found = self._drawing.corpus_score(list(texts), [self.references], n_bootstrap=RESAMPLES)
         return Interval(found._mean - found._ci, found._mean + found._ci)
 
 
