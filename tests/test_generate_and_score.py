@@ -13,8 +13,9 @@ import pytest
 import torch
 
 import recurra
-from recurra import cli, printed
+from recurra import cli
 from recurra.bundle import Bundle
+from recurra.cli import printed
 from recurra.data.tokens import FIRST, Tokens
 from recurra.errors import ConfigError
 from recurra.tasks.base import Scores, Surprise, Writes

@@ -36,14 +36,17 @@ def checked(layer: Any, random_state: Any, given: dict[str, Any], **how: Any) ->
     assert gradgradcheck(run, inputs, **how)
 
 
-@pytest.mark.parametrize("given", [WHOLE, RAGGED], ids=["whole", "ragged"])
 @pytest.mark.parametrize(
-    ("layers", "bidirectional"),
+    ("layers", "bidirectional", "given"),
     [
-        pytest.param(1, False, id="1-forward"),
-        pytest.param(2, True, id="2-both_ways"),
-        pytest.param(1, True, id="1-both_ways", marks=pytest.mark.slow),
-        pytest.param(2, False, id="2-forward", marks=pytest.mark.slow),
+        pytest.param(1, False, WHOLE, id="1-forward-whole"),
+        pytest.param(2, True, RAGGED, id="2-both_ways-ragged"),
+        pytest.param(1, False, RAGGED, id="1-forward-ragged", marks=pytest.mark.slow),
+        pytest.param(1, True, WHOLE, id="1-both_ways-whole", marks=pytest.mark.slow),
+        pytest.param(1, True, RAGGED, id="1-both_ways-ragged", marks=pytest.mark.slow),
+        pytest.param(2, False, WHOLE, id="2-forward-whole", marks=pytest.mark.slow),
+        pytest.param(2, False, RAGGED, id="2-forward-ragged", marks=pytest.mark.slow),
+        pytest.param(2, True, WHOLE, id="2-both_ways-whole", marks=pytest.mark.slow),
     ],
 )
 def test_derivatives(

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import recurra
 from counting.task import Counting, write_numbers
+from recurra import cli
 from recurra.bundle import Bundle
 from recurra.stream import StreamPool
 from recurra.stream.lines import Lines
+from recurra.tasks import TASKS, Entry
+
+Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +43,21 @@ def start(*words: object) -> subprocess.Popen[bytes]:
     )
 
 
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """The same in this process, for lines that are all there: its exit code, stdout and stderr."""
+    monkeypatch.setitem(TASKS, "counting", Entry("counting", "Counting", "Counts."))
+
+    def run(given: bytes, *words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
+        with pytest.raises(SystemExit) as end:
+            cli.main(["stream", *map(str, words)])
+        assert isinstance(end.value.code, int)
+        return (end.value.code, *capsys.readouterr())
+
+    return run
+
+
 def test_every_line_is_answered_at_once(bundle: Bundle) -> None:
     alone = bundle.stream()
     with start(bundle.path) as process:
@@ -50,11 +71,9 @@ def test_every_line_is_answered_at_once(bundle: Bundle) -> None:
         assert process.wait() == 0
 
 
-def test_mistakes_have_their_answers(bundle: Bundle) -> None:
+def test_mistakes_have_their_answers(bundle: Bundle, run: Run) -> None:
     alone = bundle.stream()
-    given = b'{"x": 1}\nnothing\n{"y": 1}\n\xff\n\n{"x": 2}\n'
-    with start(bundle.path) as process:
-        out, error = process.communicate(given)
+    code, out, error = run(b'{"x": 1}\nnothing\n{"y": 1}\n\xff\n\n{"x": 2}\n', bundle.path)
     found = [json.loads(line) for line in out.splitlines()]
     assert found == [
         alone.step({"x": 1}),
@@ -64,14 +83,14 @@ def test_mistakes_have_their_answers(bundle: Bundle) -> None:
         {"error": "line 5: expected JSON, got ''. Write one observation a line."},
         alone.step({"x": 2}),
     ]
-    assert process.returncode == 2
-    assert error.decode().splitlines()[-1] == (
+    assert code == 2
+    assert error.splitlines()[-1] == (
         "recurra: expected an observation in each line, got none in 4. The answers to them say why."
     )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_state_stays_in_a_file(bundle: Bundle, tmp_path: Path, number: signal.Signals) -> None:
+def test_the_state_stays_in_a_file(bundle: Bundle, run: Run, tmp_path: Path, number: signal.Signals) -> None:
     kept, alone = tmp_path / "state", bundle.stream()
     expected = [alone.step({"x": float(k)}) for k in range(4)]
     with start(bundle.path, "--state", kept) as process:
@@ -83,20 +102,18 @@ def test_the_state_stays_in_a_file(bundle: Bundle, tmp_path: Path, number: signa
             assert json.loads(process.stdout.readline()) == expected[k]
         process.send_signal(number)
         assert process.wait() == 128 + number
-    with start(bundle.path, "--state", kept) as process:
-        out, _ = process.communicate(b'{"x": 2}\n{"x": 3}\n')
+    _, out, _ = run(b'{"x": 2}\n{"x": 3}\n', bundle.path, "--state", kept)
     assert [json.loads(line) for line in out.splitlines()] == expected[2:]
     stream = bundle.stream()
     stream.restore(kept.read_bytes())
     assert stream.steps == 4
 
 
-def test_a_foreign_state_is_refused(bundle: Bundle, tmp_path: Path) -> None:
+def test_a_foreign_state_is_refused(bundle: Bundle, run: Run, tmp_path: Path) -> None:
     (tmp_path / "state").write_bytes(b"something else")
-    with start(bundle.path, "--state", tmp_path / "state") as process:
-        out, error = process.communicate(b'{"x": 2}\n')
-    assert (out, process.returncode) == (b"", 2)
-    assert "expected the state of a stream, got other bytes" in error.decode()
+    code, out, error = run(b'{"x": 2}\n', bundle.path, "--state", tmp_path / "state")
+    assert (out, code) == ("", 2)
+    assert "expected the state of a stream, got other bytes" in error
     assert (tmp_path / "state").read_bytes() == b"something else"
 
 
@@ -117,10 +134,9 @@ def test_lines_may_name_their_streams(bundle: Bundle) -> None:
 
 
 @pytest.mark.parametrize(("option", "value"), [("--plain", ()), ("--state", ("file",))])
-def test_options_that_contradict(bundle: Bundle, option: str, value: tuple[str, ...]) -> None:
-    with start(bundle.path, "--by", "id", option, *value) as process:
-        _, error = process.communicate(b"")
-    assert process.returncode == 2
-    assert error.decode().strip() == (
+def test_options_that_contradict(bundle: Bundle, run: Run, option: str, value: tuple[str, ...]) -> None:
+    code, _, error = run(b"", bundle.path, "--by", "id", option, *value)
+    assert code == 2
+    assert error.strip() == (
         f"recurra: expected lines that name their streams or {option}, got both. Leave one out."
     )

@@ -9,6 +9,7 @@ import torch
 
 import recurra
 from recurra.errors import ConfigError, DataError
+from recurra.tasks.forecast import classical
 from recurra.tasks.forecast.task import Forecast, ForecastConfig, forecast
 from recurra.tasks.forecast.windows import Windows
 
@@ -25,6 +26,14 @@ def hours(count, series=3, seed=0, **columns):
         pl.datetime(2024, 1, 1), pl.datetime(2024, 1, 1) + pl.duration(hours=count - 1), "1h", eager=True
     )
     return pl.DataFrame({"time": time, **data, **columns})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_classical():
+    """ETS and Theta on a window or a few: on hourly series they take longer than all that is tested here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classical, "PER_STEP", 0.05)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -169,13 +178,13 @@ def test_a_time_column_may_have_any_name(fitted, name):
 
 
 def test_a_covariate_known_ahead_is_used(tmp_path):
-    rng = np.random.default_rng(0)
-    promotion = (rng.random(240) < 0.3).astype(float)
-    y = 20 + 15 * promotion + rng.normal(size=240)
+    rng, days = np.random.default_rng(0), 120
+    promotion = (rng.random(days) < 0.3).astype(float)
+    y = 20 + 15 * promotion + rng.normal(size=days)
     frame = pl.DataFrame(
         {
             "day": pl.date_range(
-                pl.date(2020, 1, 1), pl.date(2020, 1, 1) + pl.duration(days=239), eager=True
+                pl.date(2020, 1, 1), pl.date(2020, 1, 1) + pl.duration(days=days - 1), eager=True
             ),
             "sales": y,
             "promotion": promotion,
