@@ -15,6 +15,7 @@ from layers.timing import Effort, interleaved, medians
 from recurra.data.ragged import Ragged
 from recurra.data.tokens import BORDER, FIRST, Tokens
 from recurra.decode.beam import Beam, search
+from recurra.fit import configure
 from recurra.tasks.translate.config import TranslateConfig
 from recurra.tasks.translate.decoding import translated
 from recurra.tasks.translate.model import Batch, Translator
@@ -46,12 +47,10 @@ class Packed(nn.Module):
         return pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])[0], last
 
 
-def plain(ours: Translator) -> Translator:
+def plain(ours: Translator, schema: Schema) -> Translator:
     """The same model with the layers of torch.nn, and their weights."""
-    torch.manual_seed(0)
     cell = type(ours.lower).__name__
-    config = TranslateConfig(cell=cell)
-    theirs = Translator(ours.schema, config)  # type: ignore[attr-defined]
+    theirs = Translator(schema, configure(TranslateConfig, {"cell": cell}))
     theirs.load_state_dict(ours.state_dict())
     for name in ("encoder", "lower", "upper"):
         layer = getattr(ours, name)
@@ -65,10 +64,10 @@ def plain(ours: Translator) -> Translator:
 
 def learning(shape: tuple[str, int, int], effort: Effort) -> dict[str, float]:
     """Target tokens a second of each side."""
-    ours = made(*shape)
+    ours, schema = made(*shape)
     batch = drawn(shape[2], PAIRS)
     tokens = int((batch.target_lengths + 1).sum())
-    sides = {"Recurra": _step(ours, batch), "torch.nn": _step(plain(ours), batch)}
+    sides = {"Recurra": _step(ours, batch), "torch.nn": _step(plain(ours, schema), batch)}
     return {name: tokens / seconds for name, seconds in medians(interleaved(sides, effort)).items()}
 
 
@@ -130,8 +129,9 @@ def _cell(layer: Any) -> nn.Module:
 
 def searching(shape: tuple[str, int, int], effort: Effort) -> dict[str, float]:
     """Sentences a second of beam search, five wide."""
-    ours = made(*shape).eval()
-    theirs = plain(ours).eval()
+    ours, schema = made(*shape)
+    ours.eval()
+    theirs = plain(ours, schema).eval()
     batch = drawn(shape[2], SENTENCES)
     sources = Ragged.of(
         [
@@ -149,22 +149,20 @@ def searching(shape: tuple[str, int, int], effort: Effort) -> dict[str, float]:
 
     @torch.no_grad()
     def by_ours() -> None:
-        translated(ours, ours.schema, sources, beam)  # type: ignore[arg-type]
+        translated(ours, schema, sources, beam)
 
     sides = {"Recurra": by_ours, "torch.nn": by_cells}
     return {name: SENTENCES / seconds for name, seconds in medians(interleaved(sides, effort)).items()}
 
 
-def made(cell: str, hidden: int, tokens: int) -> Translator:
-    """A fresh model of these sizes."""
+def made(cell: str, hidden: int, tokens: int) -> tuple[Translator, Schema]:
+    """A fresh model of these sizes, and what it was made from."""
     torch.manual_seed(0)
     names = ["\n", *(chr(0x4E00 + n) for n in range(tokens - 3))]
     of = Tokens(unit="words", tokens=(*FIRST, *names))
     shape = Shape(embedding=min(hidden, 384), hidden=hidden, dropout=0.3)
     schema = Schema(source=of, target=of, shared=False, names=("a", "b"), longest=30, ratio=1.5, shape=shape)
-    model = Translator(schema, TranslateConfig(cell=cell))
-    model.schema = schema  # type: ignore[assignment]
-    return model
+    return Translator(schema, configure(TranslateConfig, {"cell": cell})), schema
 
 
 def drawn(tokens: int, pairs: int) -> Batch:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from websockets.frames import Frame, apply_mask
+from websockets.frames import Frame, apply_mask  # type: ignore[attr-defined]  # compiled, where it can be
 
 TEXT, MASKED = 0x81, 0x80  # the first byte of a final text frame; of the second, that there is a mask
 SHORT, MEDIUM = 126, 1 << 16  # lengths that are written in one byte, and in three

@@ -94,7 +94,7 @@ def test_no_share(given):
     with pytest.raises(ValidationError) as caught:
         ClassifyConfig(test=given)
     assert (
-        f"expected a share from 0 to 1 or a file, got {given:g}. Give a share such as 0.2, or a path."
+        f"expected a share from 0 to 1 or a file, got {given:g}. Give a share such as 0.1, or a path."
         in str(caught.value)
     )
     assert ClassifyConfig(test="0.3").test == 0.3
