@@ -80,10 +80,13 @@ def task_bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bundle]:
     names = (DATA / "names.csv").read_text().splitlines()
     (folder / "names.csv").write_text("\n".join([names[0], *names[1::40]]) + "\n")
     (folder / "play.txt").write_text((DATA / "shakespeare.txt").read_text()[:20_000])
+    pairs = [f"{one[::-1]}\t{one}" for one in (line.split(",")[0] for line in names[1::40])]
+    (folder / "pairs.tsv").write_text("\n".join(["source\ttarget", *pairs]) + "\n")
     options: dict[str, tuple[Path, dict[str, Any]]] = {
         "forecast": (DATA / "air_passengers.csv", {"horizon": 6}),
         "classify": (folder / "names.csv", {"label": "language"}),
         "language": (folder / "play.txt", {"unit": "characters"}),
+        "translate": (folder / "pairs.tsv", {"unit": "characters", "hidden": 16, "beam": 2}),
     }
     return {
         task: recurra.fit(task, str(file), out=folder / task, time_budget=2, **more)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from pydantic_core import to_json
 from servers import Server, eventually
@@ -31,7 +32,8 @@ def observations(bundle: Bundle, many: int) -> list[Any]:
         if number % 7 == 6:
             found.append({"no": "such"})
         elif model.kind == "text":
-            text = "".join(dice.choice(LETTERS) for _ in range(dice.randrange(1, 9)))
+            letters = LETTERS + "\n\n" * (bundle.task.name == "translate")
+            text = "".join(dice.choice(letters) for _ in range(dice.randrange(1, 9)))
             found.append(dict.fromkeys(example, text) if isinstance(example, dict) else text)
         elif isinstance(example, dict):
             found.append(
@@ -51,7 +53,7 @@ def said(stream: Stream, observation: Any) -> Any:
     return {"step": stream.steps, "answer": json.loads(to_json(answer, inf_nan_mode="null"))}
 
 
-@pytest.mark.parametrize("task", ["forecast", "classify", "language"])
+@pytest.mark.parametrize("task", ["forecast", "classify", "language", "translate"])
 def test_a_stream_gives_what_the_bundle_gives(
     tasks: Server, task_bundles: dict[str, Bundle], task: str
 ) -> None:
@@ -91,6 +93,24 @@ def test_predictions_for_files_and_rows(tasks: Server, task_bundles: dict[str, B
     assert status == 200, body
     assert len(body["rows"]) == 2
     assert "class" in body["columns"]
+
+
+def test_translations_of_texts_and_pairs(tasks: Server, task_bundles: dict[str, Bundle]) -> None:
+    bundle, path = task_bundles["translate"], "/v1/bundles/translate/predict"
+    texts = ["hcsirhcsuL", "", "oknes"]
+    expected = json.loads(bundle.predict(pl.DataFrame({"source": texts})).write_json())
+    for body in ({"rows": [{"source": one} for one in texts]}, {"text": "\n".join(texts) + "\n"}):
+        status, told, _ = tasks.ask("POST", path, body)
+        assert status == 200, told
+        assert told["rows"] == expected
+    lines = "\n".join(texts).encode()
+    status, told, _ = tasks.ask("POST", f"{path}?file=some.de", lines, content_type="text/plain")
+    assert (status, told["rows"]) == (200, expected)
+    names = [line.split(",")[0] for line in (DATA / "names.csv").read_text().splitlines()[5:2000:50]]
+    rows = [{"source": one[::-1], "target": one} for one in names]
+    status, told, _ = tasks.ask("POST", "/v1/bundles/translate/evaluate", {"rows": rows})
+    assert status == 200, told
+    assert told["scores"][0]["metrics"] == dict(bundle.evaluate(pl.DataFrame(rows)).scores[0].metrics)
 
 
 def test_scores_of_a_text(tasks: Server, task_bundles: dict[str, Bundle], tmp_path: Path) -> None:

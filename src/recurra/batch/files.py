@@ -13,6 +13,7 @@ import polars as pl
 
 from recurra.batch.writers import writer
 from recurra.data.portions import SIZE, portions
+from recurra.data.tables import Table
 from recurra.errors import DataError
 from recurra.tasks.base import Apart, Parted
 
@@ -42,6 +43,7 @@ def answers(bundle: Bundle, source: Any, *, size: int = SIZE, together: int = TO
     """
     paths = _files(source)
     apart = _apart(bundle)
+    size = min(size, apart.most or size)
     total = sum(_size(path) for path in paths)
     if not paths or apart.by == "nothing" or total <= (size if apart.by == "rows" else together):
         yield Answers(bundle.predict(source), max(1, len(paths)), max(1, len(paths)))
@@ -90,8 +92,8 @@ def _size(path: Path) -> int:
 def _by_rows(bundle: Bundle, paths: list[Path], apart: Apart, size: int) -> Iterator[Answers]:
     rows = 0
     for done, path in enumerate(paths):
-        for table in portions(path, apart.texts, size):
-            frame = bundle.predict(replace(table, before=rows))
+        for part in portions(path, apart.texts, size, lines=apart.lines):
+            frame = bundle.predict(replace(part, before=rows) if isinstance(part, Table) else part)
             rows += len(frame)
             yield Answers(frame, done, len(paths))
 

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 ROOM, SIZE = 1024, 2
 
 
-def fresh() -> Tensor:
-    """(SIZE + ROOM,) uint8, no text."""
+def fresh(room: int = ROOM) -> Tensor:
+    """(SIZE + room,) uint8, no text."""
     import torch  # noqa: PLC0415, so that reading files need not wait for it
 
-    return torch.zeros(SIZE + ROOM, dtype=torch.uint8)
+    return torch.zeros(SIZE + room, dtype=torch.uint8)
 
 
 def taken(buffer: Array) -> str:
@@ -37,11 +37,17 @@ def packed(text: str, what: str) -> bytes:
             f"expected {what} of at most {ROOM:,} bytes, got {len(raw):,} bytes that may still go on. "
             "Put white space between."
         )
+    return laid(text)
+
+
+def laid(text: str) -> bytes:
+    """A text as it lies in a buffer that has room for it."""
+    raw = text.encode()
     return len(raw).to_bytes(SIZE, "little") + raw
 
 
 def put(buffer: Array, content: bytes) -> None:
-    """Let a buffer hold what `packed` gave."""
+    """Let a buffer hold what `packed` or `laid` gave."""
     buffer[: len(content)] = np.frombuffer(content, dtype=np.uint8)
 
 

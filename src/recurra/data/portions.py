@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from recurra.data import textlines
 from recurra.data.delimited import BOMS, Delimited, read_delimited
 from recurra.data.files import (
     JSON_ENDINGS,
@@ -27,16 +28,24 @@ from recurra.errors import DataError
 SIZE, SAMPLE = 4_000_000, 1_000
 
 
-def portions(path: Path, texts: str | None = None, size: int = SIZE) -> Iterator[Table]:
-    """The rows of a file in order. texts: the column that lines of a plain text file without it make.
+def portions(
+    path: Path, texts: str | None = None, size: int = SIZE, *, lines: bool = False
+) -> Iterator[Table | Path]:
+    """The rows of a file in order; its path alone, where it does not come apart.
 
-    Rows keep the lines that they have in the file. Raises DataError, also where two portions write numbers
-    in different ways.
+    texts: the column that lines of a plain text file without it make.  lines: all of them, blank ones too,
+    and of a file of any other name than a table's. Rows keep the lines that they have in the file. Raises
+    DataError, also where two portions write numbers in different ways.
     """
     ending = Path(path.name.lower().removesuffix(".gz")).suffix
     first = next(content_blocks(path, size), b"")
     if first.startswith(PARQUET) or ending in PARQUET_ENDINGS:
         yield from _of_parquet(path, size)
+    elif lines and texts is not None and ending not in (".csv", *JSON_ENDINGS):
+        if textlines.has_tabs(path):
+            yield path
+        else:
+            yield from textlines.tables(path, texts, size)
     elif first.startswith(tuple(bom for bom, encoding in BOMS if encoding != "utf-8")) or b"\0" in first:
         yield read_table(path)
     elif ending in JSON_ENDINGS and first.lstrip()[:1] != b"[":

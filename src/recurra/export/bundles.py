@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import recurra
 from recurra import sealed
 from recurra.errors import ConfigError
-from recurra.export import reader
+from recurra.export import reader, translator
 from recurra.export.int8 import rounded
 from recurra.export.prove import proved, runner, worst
 from recurra.onnxgraph.graph import need_onnx
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from recurra.bundle import Bundle
 
 FORMAT = 1
-RECORD, READER = "reader.json", "reader.py"
+RECORD = "reader.json"
+# Of a task whose reader needs more than reader.py has.
+BESIDE = {"translate": translator}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def export_bundle(
     int8: bool = False,
     overwrite: bool = False,
 ) -> ExportedBundle:
-    """Write a bundle's graphs, reader.json and reader.py, into a folder that is whole or not there.
+    """Write a bundle's graphs, reader.json and its reader into a folder that is whole or not there.
 
     Each graph is proved before anything is written. int8: each once more, with weights of eight bits.
     Raises ConfigError, also for a bundle of a task that does not export, and ExportError.
@@ -72,7 +74,8 @@ def export_bundle(
     words = tuple(_words(exported, difference, loss, {name: len(one) for name, one in files.items()}))
     record = _record(bundle, exported, difference, loss)
     files[RECORD] = json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False).encode() + b"\n"
-    files[READER] = Path(reader.__file__).read_bytes()
+    modules = [reader, *(BESIDE[name] for name in [bundle.task.name] if name in BESIDE)]
+    files |= {Path(str(one.__file__)).name: Path(str(one.__file__)).read_bytes() for one in modules}
     try:
         _write(target, files)
     except OSError as error:

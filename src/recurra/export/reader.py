@@ -5,10 +5,9 @@ It needs numpy, onnxruntime and Python's own library, neither recurra nor torch:
     import reader                       # or: from recurra.export import reader
     model = reader.load("runs/reviews/onnx")
     model.predict(["a fine film"])      # classify: texts, lists of events, or dicts of columns
-    stream = model.stream()             # the same, step by step
-    stream.step("fine")
-
+    model.stream().step("fine")         # the same, step by step
     model.score("To be, or not to be")  # language: each token with its surprise
+    model.translate(["ein Satz"])       # translate: the best translations; needs translator.py beside it
     model.predict(past=…, members=…)    # forecast: quantiles of inputs as reader.json describes them
 """
 
@@ -20,6 +19,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -32,10 +32,8 @@ Record = Mapping[str, Any]
 
 FORMAT = 1
 NEXT = "next_"
-# Padded steps that are looked at together.
-TOGETHER = 20_000
-# Words that are remembered with their pieces; of more, memory would grow with the text.
-REMEMBERED = 500_000
+TOGETHER = 20_000  # padded steps that are looked at together
+REMEMBERED = 500_000  # words with their pieces; of more, memory would grow with the text
 BORDER, UNKNOWN = 0, 1  # of a language model's tokens; 1 is the unknown one of a classifier's, too
 
 
@@ -48,6 +46,9 @@ def load(folder: str | os.PathLike[str], int8: bool = False) -> Any:
             f"expected a reader.json of format {FORMAT} or less, got {record['format']}. "
             "Take the reader.py that lies beside it."
         )
+    if record["task"] == "translate":
+        beside = import_module(f"{__package__}.translator" if __package__ else "translator")
+        return beside.Translator(Model(record, where, int8), Tokens)
     kinds = {"classify": Classifier, "language": LanguageModel, "forecast": Forecaster}
     return kinds[record["task"]](record, where, int8)
 
@@ -288,9 +289,8 @@ class Forecaster(Model):
 
     def predict(self, **inputs: Any) -> Array:
         """(B, H, Q) float64 in the data's unit, for rows of inputs, as `meanings` in reader.json has them."""
-        types = {one["name"]: one["dtype"] for one in self.record["networks"]["whole"]["inputs"]}
-        given = {name: np.asarray(inputs[name], kind) for name, kind in types.items()}
-        return self.whole(**given)["quantiles"]
+        types = [(one["name"], one["dtype"]) for one in self.record["networks"]["whole"]["inputs"]]
+        return self.whole(**{name: np.asarray(inputs[name], kind) for name, kind in types})["quantiles"]
 
 
 class Pieces:

@@ -188,7 +188,8 @@ class Lane:
         """
         if self.room.took > QUICK or self.room.each * len(batch) > QUICK:
             return False
-        return not self._work.waits and all(item.kind == FRAME for _, item in batch)
+        waits = self._work.waits or self.version.uneven
+        return not waits and all(item.kind == FRAME for _, item in batch)
 
     def _do(self, batch: Batch) -> Replies:
         try:

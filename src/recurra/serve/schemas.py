@@ -19,7 +19,11 @@ class Rows(Body):
     rows: list[dict[str, str | int | float | bool | None]] | None = Field(
         None, description="Rows of a table, each by the names of its columns.", min_length=1
     )
-    text: str | None = Field(None, description="A text, for a bundle of the task language.", min_length=1)
+    text: str | None = Field(
+        None,
+        description="A text, for a bundle of the task language; texts a line, for one of translate.",
+        min_length=1,
+    )
 
 
 class Score(Body):

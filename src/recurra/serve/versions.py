@@ -44,6 +44,11 @@ class Version:
         return self.seal[:SHOWN]
 
     @property
+    def uneven(self) -> bool:
+        """Whether one step of its streams may take far longer than those before it."""
+        return self.pool is not None and bool(getattr(self.pool.model, "uneven", False))
+
+    @property
     def can(self) -> list[str]:
         """What may be asked of it."""
         task = self.bundle.task

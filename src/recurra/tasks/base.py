@@ -293,6 +293,7 @@ class Steps(Protocol):
     kind         of an observation: a piece of text, one event by its name, or numbers by their names
     observation  its JSON schema
     example      one that can be given
+    uneven       where it is there and true, one step may take far longer than those before it
     """
 
     kind: Literal["text", "event", "numbers"]
@@ -340,11 +341,15 @@ class Apart:
     by      "rows": any rows of a table; "files": the files, each with whole sequences; "nothing": all is one
     names   column of the answers whose values are the sequences' names, of which none may be in two files
     texts   column of the table as which plain text files are read, a row a line; None where they are not
+    lines   whether blank lines are rows, too, and files of lines may have any ending
+    most    bytes of a part at most, where answers take long; None for no limit of the task's own
     """
 
     by: Literal["rows", "files", "nothing"]
     names: str | None = None
     texts: str | None = None
+    lines: bool = False
+    most: int | None = None
 
 
 @runtime_checkable

@@ -13,10 +13,14 @@ pytest.importorskip("selenium", reason="expected selenium, got none: pip install
 from browser import CHROMIUM, DRIVER, Browser, Server, serving
 from samples import fit_all
 
+from recurra.tasks.forecast import classical
+
 
 @pytest.fixture(scope="session")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return fit_all(tmp_path_factory.mktemp("served"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(classical, "PER_STEP", 0.05)  # ETS and Theta on a few windows: they take the most time
+        return fit_all(tmp_path_factory.mktemp("served"))
 
 
 @pytest.fixture(scope="session")

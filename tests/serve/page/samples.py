@@ -69,6 +69,17 @@ def plays() -> str:
     return (DATA / "shakespeare.txt").read_text(encoding="utf-8")[:30_000]
 
 
+def sentences(many: int = 400) -> str:
+    """Pairs of texts with a tab between: words, and their partners from the last to the first."""
+    rng = np.random.default_rng(3)
+    words = {"ein": "one", "zwei": "two", "hund": "dog", "maus": "mouse", "rot": "red", "sieht": "sees"}
+    rows = ["de\ten"]
+    for _ in range(many):
+        some = [list(words)[n] for n in rng.integers(0, len(words), rng.integers(2, 6))]
+        rows.append(" ".join(some) + "\t" + " ".join(words[one] for one in some[::-1]))
+    return "\n".join(rows) + "\n"
+
+
 def fit_all(folder: Path) -> dict[str, Path]:
     """The bundles by the names that they are served under; a few seconds of training each."""
     given = {
@@ -78,6 +89,7 @@ def fit_all(folder: Path) -> dict[str, Path]:
         "walks": ("classify", "csv", walks(), {"label": "label"}),
         "visits": ("classify", "csv", visits(), {"label": "outcome"}),
         "plays": ("language", "txt", plays(), {"unit": "characters"}),
+        "sentences": ("translate", "tsv", sentences(), {"unit": "words", "hidden": 32}),
     }
     for name, (task, ending, text, options) in given.items():
         file = folder / f"{name}.{ending}"

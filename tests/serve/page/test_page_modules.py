@@ -213,3 +213,43 @@ def test_what_the_stream_cannot_take_and_an_end_for_good(run: Run) -> None:
     """
     told = ["bad_data: expected b.", "ended: the session is open elsewhere now", "ended"]
     assert run("session.js", STREAM + text) == told
+
+
+@pytest.mark.parametrize(
+    ("texts", "pairs", "unit", "marked"),
+    [
+        (("a  b c", "x y"), [[2, 0], [0, 1]], "words", ["c", "a"]),
+        ((" ab ", "y x"), [[1, 0], [0, 1], [1, 2]], "characters", ["b", "a", "b"]),
+        (("a b", "x y"), [[7, 0], [0, 1]], "words", None),  # words that are not there
+        (("a b", "x y z"), [[0, 0], [1, 1]], "words", None),  # words that come from nowhere
+        (("", ""), [], "bpe", None),
+    ],
+)
+def test_a_word_marks_the_one_that_it_comes_from(
+    run: Run, texts: tuple[str, str], pairs: Any, unit: str, marked: list[str] | None
+) -> None:
+    found = run(
+        "aligned.js",
+        "const [source, text, pairs, unit] = given;"
+        "const pair = module.aligned({source, text, pairs, units: [unit, unit]});"
+        "document.documentElement.append(pair);"
+        "const words = [...pair.querySelectorAll('button')];"
+        "const seen = words.map((word) => {"
+        "  word.dispatchEvent(new PointerEvent('pointerenter'));"
+        "  return pair.querySelector('span.marked').textContent;"
+        "});"
+        "words[0]?.dispatchEvent(new PointerEvent('pointerleave'));"
+        "const left = pair.querySelectorAll('.marked').length;"
+        "const said = [...pair.querySelectorAll('p')].map((line) => line.textContent);"
+        "pair.remove();"
+        "return {seen, left, said};",
+        *texts,
+        pairs,
+        unit,
+    )
+    assert found["left"] == 0
+    assert found["seen"] == (marked or [])
+    if marked is not None:
+        assert found["said"][1] == texts[1]
+    else:
+        assert found["said"][1] == f"Translation: {texts[1] or '(nothing)'}"

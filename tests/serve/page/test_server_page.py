@@ -12,7 +12,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 from browser import NAME, Browser, Server, serving
-from samples import passengers, plays, shops, visits, walks
+from samples import passengers, plays, sentences, shops, visits, walks
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
@@ -20,7 +21,7 @@ from selenium.webdriver.support.ui import Select
 import recurra
 
 Bundles = dict[str, Path]
-ALL = ("passengers", "shops", "names", "walks", "visits", "plays")
+ALL = ("passengers", "shops", "names", "walks", "visits", "plays", "sentences")
 
 
 def go(page: Browser, bundle: str, tab: str) -> None:
@@ -268,6 +269,87 @@ def test_writing_is_stopped(page: Browser) -> None:
     page.see("button.first", "Write")
 
 
+# Translations.
+
+
+def origins(page: Browser) -> tuple[list[str], list[str]]:
+    """Marked words of the sources, and of the translations."""
+    marked = [(one.tag_name, one.text) for one in page.all(".word.marked")]
+    return [text for tag, text in marked if tag == "span"], [text for tag, text in marked if tag == "button"]
+
+
+def test_a_translation_and_where_its_words_come_from(page: Browser, bundles: Bundles, server: Server) -> None:
+    page.open(server.url + "#sentences/predict")
+    page.see("h1", "sentences")
+    page.tab_to("Texts, or a file")
+    texts = ["zwei hund sieht", "", "maus rot"]
+    page.keys(*Keys.ENTER.join(texts), Keys.CONTROL + Keys.ENTER)
+    said = [one[0] for one in recurra.load(bundles["sentences"]).translate(texts)]
+    assert said[0].text
+    page.see(".result .pair")
+    shown = [
+        # What is said to screen readers alone stands in a line of its own.
+        [line.text.splitlines()[-1] for line in pair.find_elements(By.TAG_NAME, "p")]
+        for pair in page.all(".pair")
+    ]
+    assert shown == [
+        [text or "(nothing)", one.text or "(nothing)"] for text, one in zip(texts, said, strict=True)
+    ]
+    words, source = said[0].text.split(), texts[0].split()
+    from_which = {target: source[a] for a, target in said[0].alignment}
+    page.tab_to(f"{words[0]}, from {from_which[0]}")
+    assert origins(page) == ([from_which[0]], [words[0]])
+    page.keys(Keys.END)
+    assert origins(page) == ([from_which[len(words) - 1]], [words[-1]])
+    page.keys(Keys.HOME, Keys.ARROW_RIGHT)
+    assert origins(page) == ([from_which[1]], [words[1]])
+    page.keys(Keys.TAB)  # the whole translation is one stop
+    assert page.script(NAME, page.driver.switch_to.active_element) != f"{words[2]}, from {from_which[2]}"
+    assert origins(page)[1] != [words[1]]
+    ActionChains(page.driver).move_to_element(page.all(".pair button.word")[0]).perform()
+    page.wait(lambda: from_which[0] in origins(page)[0])
+
+
+def test_one_translation_has_a_table_of_its_words(page: Browser) -> None:
+    go(page, "sentences", "Translate")
+    page.paste("zwei hund sieht", "Texts, or a file")
+    page.press("Translate")
+    page.see("summary", "Which word comes from which").click()
+    assert page.see(".result table tbody tr").text
+    page.press("Save as CSV")
+    saved = page.downloads / "sentences-translations.csv"
+    page.wait(saved.exists)
+    assert saved.read_text().startswith("source,translation,score,alignment\n")
+
+
+@pytest.mark.slow
+def test_pairs_are_judged(page: Browser, bundles: Bundles, tmp_path: Path) -> None:
+    go(page, "sentences", "Translate")
+    page.paste(sentences(40), "Texts, or a file")
+    page.press("Evaluate")
+    (tmp_path / "pairs.tsv").write_text(sentences(40))
+    words = recurra.load(bundles["sentences"]).evaluate(tmp_path / "pairs.tsv").words
+    page.see(".result p", words[0])
+
+
+def test_lines_are_translated_as_they_end(page: Browser, bundles: Bundles) -> None:
+    go(page, "sentences", "As you write")
+    field = page.field("Text, as you write it")
+    field.send_keys("zwei hund")
+    page.see(".view .hint", "The last line is translated when it ends")
+    assert not page.all(".pair")
+    field.send_keys(Keys.ENTER, "maus", Keys.ENTER)
+    page.wait(lambda: len(page.all(".pair")) == 2)
+    said = [one[0].text for one in recurra.load(bundles["sentences"]).translate(["zwei hund", "maus"])]
+    assert [one.text.splitlines()[-1] for one in page.all(".pair .to")] == [
+        text or "(nothing)" for text in said
+    ]
+    status = page.driver.find_element(By.CSS_SELECTOR, "section:not([hidden]) p.unseen[role=status]")
+    page.wait(lambda: "maus becomes " in str(status.get_attribute("textContent")))
+    field.send_keys(Keys.BACKSPACE * 5)  # what was changed is read anew
+    page.wait(lambda: len(page.all(".pair")) == 1)
+
+
 # What goes wrong.
 
 
@@ -340,8 +422,7 @@ def test_the_token_is_asked_for_and_kept_in_memory(chromium: Browser, guarded: t
 # Manners.
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1600])
+@pytest.mark.parametrize(("width", "dark"), [(360, False), (1600, True)], ids=["360-light", "1600-dark"])
 def test_it_can_be_read(page: Browser, server: Server, width: int, dark: bool) -> None:
     """Nothing sticks out, every control has a name, every text has contrast."""
     for name in ALL:

@@ -13,6 +13,7 @@ export function purpose(info) {
     return `Says which ${what}: ${some(schema.classes ?? [], "or")}`;
   }
   if (task === "language") return `Reads and writes text by ${schema.tokens?.unit ?? "tokens"}`;
+  if (task === "translate") return `Translates ${schema.names?.join(" to ") ?? "texts"}`;
   return `A model of the task ${task}`;
 }
 
@@ -23,6 +24,13 @@ export function expected(info) {
   if (task === "classify") return ofClassifier(schema);
   if (task === "language") {
     return ["Text in UTF-8: what is typed or pasted, or a file."];
+  }
+  if (task === "translate") {
+    const [from, to] = schema.names ?? ["source", "target"];
+    return [
+      `Texts: one a line, or a table with the column ${from}.`,
+      `To be judged, pairs of them: a table with the columns ${from} and ${to}, or lines with a tab between the two.`,
+    ];
   }
   return ["What its task reads; the lines below say what was found in the files that it was fitted on."];
 }

@@ -4,14 +4,16 @@ import { button, make, spoken } from "./dom.js";
 import { Session } from "./session.js";
 import { playedRows } from "./source_rows.js";
 import { writtenText } from "./source_text.js";
+import { translationsView } from "./translations.js";
 import { classesView } from "./view_classes.js";
 import { fanView } from "./view_fan.js";
 import { plainView } from "./view_plain.js";
 import { surpriseView } from "./view_surprise.js";
 import { many, size } from "./words.js";
 
-const VIEWS = { forecast: fanView, classify: classesView, language: surpriseView };
+const VIEWS = { forecast: fanView, classify: classesView, language: surpriseView, translate: translationsView };
 const LEADS = {
+  translate: "Each line goes to the model as it is written, and is translated when it ends.",
   text: "The text goes to the model as it is written; change something before the end, and it reads anew.",
   event: "One event after the other goes to the model, which keeps nothing but a state of constant size.",
   numbers: "One row after the other goes to the model, which keeps nothing but a state of constant size.",
@@ -50,7 +52,7 @@ export function live(info, api) {
   const element = make(
     "div.live",
     {},
-    make("p.lead", {}, LEADS[kind] ?? "", ` A stream’s state takes ${size(info.stream.bytes)}.`),
+    make("p.lead", {}, LEADS[info.task] ?? LEADS[kind] ?? "", ` A stream’s state takes ${size(info.stream.bytes)}.`),
     source.element,
     make("div.bar-line", {}, status, steps, button("Start over", over)),
     view.element,

@@ -22,10 +22,13 @@ const METRICS = {
   bits_per_token: ["surprise of a token, in bits", "lower"],
   bits_per_character: ["surprise of a character, in bits", "lower"],
   bits_per_byte: ["surprise of a byte, in bits", "lower"],
+  bleu: ["runs of words that the references have, too, from 0 to 100", "higher"],
+  chrf: ["the same of characters, from 0 to 100", "higher"],
+  exact: ["share that is just as the reference", "higher"],
   unknown: ["share of tokens that are not in the vocabulary", null],
 };
 const HEADLINES = ["accuracy", "subset_accuracy", "bits_per_character", "MASE", "MAE"];
-const SHARES = /^(accuracy|subset_accuracy|macro_f1|micro_f1|balanced_accuracy|coverage_\d+|unknown)$/;
+const SHARES = /^(accuracy|exact|subset_accuracy|macro_f1|micro_f1|balanced_accuracy|coverage_\d+|unknown)$/;
 
 export function meaning(metric) {
   return METRICS[metric]?.[0] ?? "";
@@ -42,6 +45,8 @@ export function isShare(metric) {
 // The metric that a verdict rests on.
 export function headline(info) {
   const names = Object.keys(info.scores?.[0]?.metrics ?? {});
+  // A word or two have no runs of words.
+  if (info.task === "translate") return info.schema?.target?.unit === "characters" ? "exact" : "bleu";
   const single = info.schema?.targets?.length === 1 && !info.schema.ids?.length && !info.schema.series_in_rows;
   const order = single ? ["MAE", ...HEADLINES] : HEADLINES;
   return order.find((name) => names.includes(name)) ?? names[0];

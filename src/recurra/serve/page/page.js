@@ -18,6 +18,7 @@ const footer = document.getElementById("about");
 const api = new Api(askToken);
 const shown = new Map(); // name → {version, element, choose, busy, end}: a model keeps what was tried with it
 
+const WHOLE = { language: "Score a text", translate: "Translate" };
 const LIVE = { text: "As you write", event: "Event by event", numbers: "Live" };
 
 let bundles = [];
@@ -99,7 +100,7 @@ function view(info) {
     info.can.includes("generate") && { key: "write", name: "Write", element: write(info, api, limits).element },
     (info.task === "language" ? info.can.includes("score") : info.can.includes("predict")) && {
       key: "predict",
-      name: info.task === "language" ? "Score a text" : "Predict",
+      name: WHOLE[info.task] ?? "Predict",
       element: predict(info, api, limits).element,
     },
   ].filter(Boolean);

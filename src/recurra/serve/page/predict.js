@@ -7,14 +7,21 @@ import { make, problem } from "./dom.js";
 import { columnsOf, expected } from "./expected.js";
 import { given, typed } from "./given.js";
 import { rowOf, fieldsOf } from "./observations.js";
+import { showTranslations } from "./translations.js";
 import { figure, many, size } from "./words.js";
 
 const MANY = 20; // columns from which on they are not named as an example
+const SAID = {
+  language: { label: "A text", ask: "Score", judged: "." },
+  translate: { label: "Texts, or a file", ask: "Translate", judged: ": for pairs of texts." },
+};
+const ROWS = { label: "Rows, or a file", ask: "Predict", judged: ": for rows that hold the answers, too." };
 
 export function predict(info, api, limits) {
   const language = info.task === "language";
+  const said = SAID[info.task] ?? ROWS;
   const input = given({
-    label: language ? "A text" : "Rows, or a file",
+    label: said.label,
     hint: expected(info).find((sentence) => /^(A|Texts?|What)\b/.test(sentence)),
     placeholder: placeholder(info),
     rows: 8,
@@ -22,7 +29,7 @@ export function predict(info, api, limits) {
   const wrong = problem(input.area);
   const status = make("p.progress", { role: "status" });
   const answer = make("div.result", { role: "region", "aria-label": "Answer", hidden: true });
-  const send = make("button.first", { type: "submit" }, language ? "Score" : "Predict");
+  const send = make("button.first", { type: "submit" }, said.ask);
   const judge = info.can.includes("evaluate")
     ? make("button", { type: "button" }, "Evaluate")
     : null;
@@ -32,7 +39,7 @@ export function predict(info, api, limits) {
     input.element,
     wrong.box,
     make("div.buttons", {}, send, judge, status),
-    make("p.hint", {}, told(language, judge)),
+    make("p.hint", {}, told(said, judge)),
   );
 
   async function ask(what) {
@@ -72,10 +79,10 @@ export function predict(info, api, limits) {
   return { element: make("div.predict", {}, form, answer) };
 }
 
-function told(language, judge) {
+function told(said, judge) {
   const keys = "Ctrl + Enter does the same as the first button.";
   if (!judge) return keys;
-  return `${keys} Evaluate scores the model beside its baselines${language ? "." : ": for rows that hold the answers, too."}`;
+  return `${keys} Evaluate scores the model beside its baselines${said.judged}`;
 }
 
 function check(content, limits) {
@@ -94,7 +101,7 @@ async function predicted(info, api, path, content) {
     return showForecast(info, result, parse(text));
   }
   if (info.task === "classify") return showClasses(info, result, linesOf(info, content));
-  return showTable(info, result);
+  return info.task === "translate" ? showTranslations(info, result) : showTable(info, result);
 }
 
 async function judged(info, api, path, content) {
@@ -111,8 +118,15 @@ async function sendTable(info, api, path, content) {
     const column = info.schema.text[0];
     return (await api.post(path, { rows: lines.map((line) => ({ [column]: line })) })).json();
   }
-  const { name, type } = typed(content);
+  const { name, type } = typed(isLines(info, content) ? { ...content, name: "pasted.txt" } : content);
   return api.send(path, content.file ?? content.text, name, type);
+}
+
+// Whether a pasted text is a text a line, or two with a tab between, rather than a table.
+function isLines({ task, schema }, { text }) {
+  if (task !== "translate" || text === undefined || /^\s*[{[]/.test(text)) return false;
+  const header = text.slice(0, Math.max(text.search(/[\r\n]|$/), 1));
+  return header.includes("\t") || !(parse(header)?.columns ?? []).includes(schema.names?.[0]);
 }
 
 // Texts a line, where what is given is no table with the text's column; else null.
@@ -137,6 +151,7 @@ async function score(info, api, path, content) {
 function placeholder(info) {
   const { task, schema = {} } = info;
   if (task === "language") return "A text, whose odd lines are found.";
+  if (task === "translate") return "A text a line.";
   if (task === "classify" && schema.kind === "text") return "A text a line.";
   const row = info.stream?.kind === "numbers" ? rowOf(info.stream.example, fieldsOf(info.stream.observation)) : {};
   const columns = columnsOf(schema);

@@ -5,6 +5,7 @@ Papineni et al. (2002), Popović (2015), Post (2018), "A Call for Clarity in Rep
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -82,8 +83,11 @@ class Judge:
         return {"bleu": np.array(bleu), "exact": self._draws @ self.exact(texts) / len(texts)}
 
     def chrf_interval(self, texts: Sequence[str]) -> Interval:
-        """The 95 % interval of chrF, by sacrebleu's own bootstrap."""
-        found = self._drawing.corpus_score(list(texts), [self.references], n_bootstrap=RESAMPLES)
+        """The 95 % interval of chrF, by sacrebleu's own bootstrap; NaN where a resample has nothing right."""
+        try:
+            found = self._drawing.corpus_score(list(texts), [self.references], n_bootstrap=RESAMPLES)
+        except TypeError:  # a score of zero is a number of another kind there
+            return Interval(math.nan, math.nan)
         return Interval(found._mean - found._ci, found._mean + found._ci)
 
 

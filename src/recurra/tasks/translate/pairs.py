@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from recurra.data.corpus import TextFile, read_text
+from recurra.data import textlines
+from recurra.data.corpus import TextFile
 from recurra.data.frequency import Array
 from recurra.data.tables import Table, listed, need_column
-from recurra.data.textreader import LOST
 from recurra.errors import DataError
 
-# Of the lines of a file, so many may be damaged; more of them are another encoding.
-DAMAGED = 0.02
+# Name of a target that is not there: no table has a column that is called so.
+_NO_COLUMN = "\0"
 # What the columns of files with tabs are called where there is a header.
 HEADERS = frozenset(
     [
@@ -145,29 +145,14 @@ def side_by_side(source: Path, target: Path | None) -> Pairs:
 def read_lines(path: Path) -> tuple[list[str], TextFile]:
     """The lines of a text file. Raises DataError where many are damaged, or there is none."""
     _check_path(path)
-    file = read_text(path)
-    if file.blank or not file.characters:
-        raise DataError("expected texts, a line each, got an empty file. Check the path.", file=path.name)
-    lines = "".join(file.texts(0, file.characters)).split("\n")
-    if not lines[-1]:
-        lines.pop()
-    if file.invalid:
-        damaged = sum(LOST in line for line in lines)
-        if damaged > DAMAGED * len(lines):
-            raise DataError(
-                f"expected UTF-8, got other bytes in {damaged:,} of {len(lines):,} lines. Save it as UTF-8.",
-                file=path.name,
-                row=file.line,
-            )
-    return lines, file
+    file = textlines.checked(path)
+    return list(textlines.lines_of(file)), file
 
 
 def has_tabs(path: Path) -> bool:
     """Whether the first line of a text file has a tab in it."""
     _check_path(path)
-    for text in read_text(path).texts(0, 1 << 16):
-        return "\t" in text.split("\n", 1)[0]
-    return False
+    return textlines.has_tabs(path)
 
 
 def tab_separated(path: Path, columns: tuple[str, str] | None) -> tuple[Pairs, tuple[str, str], list[str]]:
@@ -242,6 +227,7 @@ def from_table(table: Table, columns: tuple[str, str] | None, alone: bool) -> tu
     frame = table.frame
     if columns is None:
         texts = [name for name, dtype in frame.schema.items() if dtype == pl.String]
+        texts += [_NO_COLUMN] * (alone and len(texts) == 1)
         if len(texts) != 2:
             raise DataError(
                 f"expected two columns of text, got {len(texts)} among {listed(frame.columns)}. "

@@ -22,9 +22,11 @@ from recurra.tasks.translate.decoding import translated
 from recurra.tasks.translate.evaluate import evaluate, judged
 from recurra.tasks.translate.model import Batch, Translator
 from recurra.tasks.translate.schema import Schema as TranslateSchema
+from recurra.tasks.translate.streaming import TranslateSteps
 from recurra.tasks.translate.writing import translate, written
 
 if TYPE_CHECKING:
+    from recurra.onnxgraph.network import Exported
     from recurra.report.page import Page
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -35,6 +37,8 @@ VALIDATIONS, PATIENCE = 20, 5
 VALIDATED, AT_ONCE = 2_000, 128
 # Of those, one whose translation is told.
 SAMPLE = 0
+# Bytes of a large source that are answered before the next are read: some minutes' work.
+PART = 500_000
 
 
 class Translate:
@@ -159,9 +163,21 @@ class Translate:
         assert isinstance(model, Translator)
         return translate(model, schema, texts, beam, told)
 
+    def steps(self, model: nn.Module, config: TranslateConfig, schema: TranslateSchema) -> TranslateSteps:
+        """The model ready to go on piece by piece."""
+        assert isinstance(model, Translator)
+        return TranslateSteps(model, schema, self.beam(config))
+
+    def exported(self, model: nn.Module, config: TranslateConfig, schema: TranslateSchema) -> Exported:
+        """Two graphs: one reads sources, one writes a token more."""
+        from recurra.tasks.translate import onnx  # noqa: PLC0415, needs a package that need not be there
+
+        assert isinstance(model, Translator)
+        return onnx.exported(model, schema, self.beam(config))
+
     def apart(self, config: TranslateConfig, schema: TranslateSchema) -> Apart:
         """How sources come apart that are too large to be read at once."""
-        return Apart("rows", texts="source")
+        return Apart("rows", texts=schema.names[0], lines=True, most=PART)
 
     def report(
         self,

@@ -76,11 +76,20 @@ def alignment(schema: Schema, source: Array, found: Hypothesis) -> tuple[tuple[i
 
 
 def words_of(tokens: Tokens, numbers: Sequence[int]) -> list[int]:
-    """Which word each token is of, from 0; each is one of its own unless words are cut into pieces."""
+    """Which word each token is of, from 0; each is one of its own unless words are cut into pieces.
+
+    Pieces that are white space alone are of the word after them.
+    """
     if tokens.unit != "bpe":
         return list(range(len(numbers)))
-    begins = [tokens.bytes_of(number).startswith(b" ") for number in numbers]
-    return [max(0, int(many) - 1) for many in np.cumsum(begins)]
+    found, last, apart = [], -1, True
+    for number in numbers:
+        raw = tokens.bytes_of(number)
+        apart = apart or raw[:1].isspace()
+        last += apart and bool(raw.strip())
+        apart = apart and not raw.strip()
+        found.append(last + apart)
+    return [max(0, min(word, last)) for word in found]
 
 
 class _Pieces:
