@@ -17,6 +17,7 @@ import recurra
 from counting.task import Counting, write_numbers
 from recurra import sealed
 from recurra.errors import BundleError
+from recurra.tasks import TASKS
 
 FILES = ["bundle.json", "weights.safetensors", "report.html", "log.jsonl"]
 
@@ -148,7 +149,7 @@ def test_newer_formats(copied: Path) -> None:
 def test_other_tasks(copied: Path) -> None:
     with pytest.raises(
         BundleError,
-        match="this version does not know: expected a task among forecast, classify, language, got",
+        match=f"this version does not know: expected a task among {', '.join(TASKS)}, got",
     ):
         recurra.load(copied)
     rewrite(copied, task="forecast")

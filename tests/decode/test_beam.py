@@ -95,6 +95,20 @@ def test_no_text_is_longer_than_it_may_be_and_some_text_there_is() -> None:
     assert [len(texts[0].tokens) if texts else 0 for texts in found] == [4, 1, 0]
 
 
+def test_texts_that_are_cut_have_the_scores_of_their_own() -> None:
+    table = Table(4)
+    table.scores[..., END] -= 2
+    found = search(table, [3] * 4, Beam(width=4, best=4), begin=BEGIN, end=END)
+    cut = [len(one.tokens) == 3 for texts in found for one in texts]
+    assert 0 < sum(cut) < len(cut)
+    for number, texts in enumerate(found):
+        sizes = [len(one.tokens) for one in texts]
+        assert sorted(sizes, key=lambda size: size == 3) == sizes  # those that have ended come first
+        for one in texts:
+            logarithm = table.logarithm(number, one.tokens, ended=len(one.tokens) < 3)
+            assert one.score == pytest.approx(logarithm / ((5 + len(one.tokens) + 1) / 6), rel=1e-5)
+
+
 def test_what_must_not_be_written_is_not() -> None:
     found = search(Table(6), [5] * 6, Beam(width=4, best=4), begin=BEGIN, end=END, never=(2,))
     assert not any(2 in one.tokens for texts in found for one in texts)

@@ -35,15 +35,25 @@ class Beam:
     best: int = 1
 
     def __post_init__(self) -> None:
-        for name, sound, wanted in (
-            ("beam width", self.width >= 1, "to be 1 or more"),
-            ("length penalty", 0 <= self.length_penalty < math.inf, "to be 0 or more"),
-            ("coverage penalty", 0 <= self.coverage_penalty < math.inf, "to be 0 or more"),
-            ("most tokens", self.most is None or self.most >= 1, "to be 1 or more"),
-            ("number of best texts", 1 <= self.best <= self.width, f"from 1 to the beam's {self.width}"),
+        for name, value, sound, wanted in (
+            ("beam width", self.width, self.width >= 1, "to be 1 or more"),
+            ("length penalty", self.length_penalty, 0 <= self.length_penalty < math.inf, "to be 0 or more"),
+            (
+                "coverage penalty",
+                self.coverage_penalty,
+                0 <= self.coverage_penalty < math.inf,
+                "to be 0 or more",
+            ),
+            ("most tokens", self.most, self.most is None or self.most >= 1, "to be 1 or more"),
+            (
+                "number of best texts",
+                self.best,
+                1 <= self.best <= self.width,
+                f"from 1 to the beam's {self.width}",
+            ),
         ):
             if not sound:
-                raise ConfigError(f"expected the {name} {wanted}, got another. Give another number.")
+                raise ConfigError(f"expected the {name} {wanted}, got {value}. Give another number.")
 
 
 class Decoder(Protocol):
@@ -124,12 +134,16 @@ def search(
 
 
 class _Input:
-    """The search for one input: beginnings that go on, and texts that have ended."""
+    """The search for one input: beginnings that go on, texts that have ended, and those cut at the limit.
+
+    ended, cut: score, last token, logarithm.
+    """
 
     def __init__(self, number: int, limit: int, beam: Beam) -> None:
         self.number, self.limit, self.beam = number, limit, beam
         self.live: list[Node | None] = [None]
-        self.ended: list[tuple[float, Node | None, float, Array]] = []
+        self.ended: list[tuple[float, Node | None, float]] = []
+        self.cut: list[tuple[float, Node | None, float]] = []
         self.done = limit <= 0
         self._told = 0
 
@@ -148,13 +162,10 @@ class _Input:
             length = 1 if node is None else node.length + 1
             if token == end:
                 # Only from among the best, as if each were a beam's beginning.
-                if len(live) < self.beam.width and len(self.ended) < 2 * self.beam.width:
-                    found = node, logarithm, weights[row]
-                    self.ended.append((self._score(logarithm, length, node, weights[row]), *found))
+                self.ended.append((self._score(logarithm, length, node, weights[row]), node, logarithm))
                 continue
-            if len(live) < self.beam.width:
-                live.append(Node(token, logarithm, node, weights[row], length))
-                rows.append(row)
+            live.append(Node(token, logarithm, node, weights[row], length))
+            rows.append(row)
             if len(live) == self.beam.width:
                 break
         self.live = live
@@ -166,18 +177,17 @@ class _Input:
         if first is None:
             return True
         if first.length >= self.limit:
-            # What could not be ended is taken as it is.
+            # What could not be ended is taken as it is, after what could.
             for node in self.live:
                 assert node is not None
                 score = self._score(node.logarithm, node.length + 1, node.before, node.attention)
-                self.ended.append((score - self.limit if self.ended else score, node, node.logarithm, _NONE))
+                self.cut.append((score, node, node.logarithm))
             return True
         if len(self.ended) < self.beam.best:
             return False
         # A beginning only gets less likely; at best it ends now, or as late as it may.
         worst = sorted(score for score, *_ in self.ended)[-self.beam.best]
-        longest = self.limit if self.beam.length_penalty else first.length
-        return len(self.ended) >= self.beam.width or first.logarithm / self._penalty(longest) <= worst
+        return len(self.ended) >= self.beam.width or first.logarithm / self._penalty(self.limit) <= worst
 
     def _score(self, logarithm: float, length: int, node: Node | None, last: Array) -> float:
         score = logarithm / self._penalty(length)
@@ -192,9 +202,9 @@ class _Input:
         return float(((5 + length) / 6) ** self.beam.length_penalty)
 
     def best(self) -> list[Hypothesis]:
-        """The best texts that have ended."""
-        order = sorted(range(len(self.ended)), key=lambda n: -self.ended[n][0])
-        return [_hypothesis(*self.ended[n]) for n in order[: self.beam.best]]
+        """The best texts: those that have ended, then those that were cut."""
+        ended, cut = (sorted(some, key=lambda one: -one[0]) for some in (self.ended, self.cut))
+        return [_hypothesis(*one) for one in (ended + cut)[: self.beam.best]]
 
     def tell(self, progress: Progress) -> None:
         """Say the tokens that all beginnings, and the best ended text, have in common by now."""
@@ -210,10 +220,7 @@ class _Input:
             self._told = len(tokens)
 
 
-_NONE = np.zeros(0, dtype=np.float32)
-
-
-def _hypothesis(score: float, node: Node | None, logarithm: float, _: Array) -> Hypothesis:
+def _hypothesis(score: float, node: Node | None, logarithm: float) -> Hypothesis:
     attention = []
     last = node
     while last is not None:

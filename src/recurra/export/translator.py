@@ -116,7 +116,8 @@ class Translator:
 class Search:
     """A beam search for one text, as recurra.decode.beam has it.
 
-    live: the likeliest beginnings.  ended: score and text of those that have ended.
+    live: the likeliest beginnings.  ended, cut: score and text of those that have ended, and of those that
+    were cut at the limit.
     """
 
     def __init__(self, beam: Mapping[str, Any], limit: int, end: int) -> None:
@@ -124,6 +125,7 @@ class Search:
         self.alpha, self.beta = beam["length_penalty"], beam["coverage_penalty"]
         self.limit, self.end = limit, end
         self.live, self.ended = [Text()], list[tuple[float, Text]]()
+        self.cut = list[tuple[float, Text]]()
         self.done = limit <= 0
 
     def extend(self, logs: Array, attention: Array) -> list[int]:
@@ -141,7 +143,7 @@ class Search:
             if token != self.end:
                 live.append(Text((*before.tokens, token), float(total[row, column]), seen))
                 rows.append(row)
-            elif len(self.ended) < 2 * self.width:
+            else:
                 score = self.score(float(total[row, column]), len(seen), seen)
                 self.ended.append((score, Text(before.tokens, float(total[row, column]), before.attention)))
         self.live, self.done = live, self._is_done(live)
@@ -152,16 +154,15 @@ class Search:
             return True
         first = live[0]
         if len(first.tokens) >= self.limit:
-            # What could not be ended is taken as it is.
+            # What could not be ended is taken as it is, after what could.
             for one in live:
                 score = self.score(one.logarithm, len(one.tokens) + 1, one.attention)
-                self.ended.append((score - self.limit if self.ended else score, one))
+                self.cut.append((score, one))
             return True
         if len(self.ended) < self.wanted:
             return False
         worst = sorted(score for score, _ in self.ended)[-self.wanted]
-        longest = self.limit if self.alpha else len(first.tokens)
-        return len(self.ended) >= self.width or bool(first.logarithm / self._penalty(longest) <= worst)
+        return len(self.ended) >= self.width or bool(first.logarithm / self._penalty(self.limit) <= worst)
 
     def score(self, logarithm: float, length: int, attention: Sequence[Array]) -> float:
         """With the penalties of Wu et al. (2016), eq. 14."""
@@ -175,8 +176,9 @@ class Search:
         return float(((5 + length) / 6) ** self.alpha)
 
     def best(self) -> list[tuple[float, Text]]:
-        """The best texts that have ended, with their scores."""
-        return sorted(self.ended, key=lambda one: -one[0])[: self.wanted]
+        """The best texts, with their scores: those that have ended, then those that were cut."""
+        ended, cut = (sorted(some, key=lambda one: -one[0]) for some in (self.ended, self.cut))
+        return (ended + cut)[: self.wanted]
 
 
 def bytes_of(tokens: Any, number: int) -> bytes:

@@ -218,6 +218,19 @@ def test_later_files_are_read_with_the_same_tokens(tmp_path: Path) -> None:
         read_later(data.schema, de)
 
 
+def test_later_files_with_tabs_are_read_by_the_names_of_the_columns(tmp_path: Path) -> None:
+    def laid(source: list[str], target: list[str], name: str) -> Path:
+        rows = [f"{n}\t{b}\t{a}" for n, (a, b) in enumerate(zip(source, target, strict=True))]
+        path = tmp_path / name
+        path.write_text("\n".join(["id\ten\tde", *rows]) + "\n")
+        return path
+
+    data = read(laid(*pairs(100), "pairs.tsv"), source="de", target="en")
+    source, target = pairs(12, 5)
+    later = read_later(data.schema, laid(source, target, "later.tsv"))
+    assert (later.test.pairs.source, later.test.pairs.target) == (source, target)
+
+
 def test_too_few_pairs_are_refused() -> None:
     with pytest.raises(DataError, match="too few"):
         read(pl.DataFrame({"a": ["x"], "b": ["y"]}))

@@ -36,7 +36,7 @@ class Phrases:
     def fit(cls, source: Sequence[str], target: Sequence[str], unit: str) -> Phrases:
         """Count the phrases of some pairs."""
         found = cls(unit)
-        step = max(1, len(source) // MOST_PAIRS)
+        step = max(1, -(-len(source) // MOST_PAIRS))
         pairs = [
             (found._words(a), found._words(b)) for a, b in zip(source[::step], target[::step], strict=True)
         ]

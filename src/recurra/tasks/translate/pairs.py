@@ -155,13 +155,18 @@ def has_tabs(path: Path) -> bool:
     return textlines.has_tabs(path)
 
 
-def tab_separated(path: Path, columns: tuple[str, str] | None) -> tuple[Pairs, tuple[str, str], list[str]]:
+def tab_separated(
+    path: Path, columns: tuple[str, str] | None, known: tuple[str, str] | None = None
+) -> tuple[Pairs, tuple[str, str], list[str]]:
     """A file whose lines have both texts with a tab between, their names, and what had to be assumed.
 
-    columns: names or numbers of the source and the target; by default the first two. Raises DataError.
+    columns: names or numbers of the source and the target; by default those that are called as in `known`,
+    else the first two. Raises DataError.
     """
     lines, file = read_lines(path)
     first = lines[0].split("\t")
+    if columns is None and known is not None and {*known} <= {cell.strip() for cell in first}:
+        columns = known
     header = _has_header(first, columns)
     places = _places(first, columns, path.name, header)
     need = max(*places) + 1

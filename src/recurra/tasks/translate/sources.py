@@ -64,7 +64,7 @@ def read_like(names: tuple[str, str], source: Any, alone: bool) -> tuple[Pairs, 
     if any(path.is_dir() for path in paths):
         raise DataError("expected files, got a folder. Name the files in it.")
     if all(has_tabs(path) for path in paths):
-        found = [tab_separated(path, None) for path in paths]
+        found = [tab_separated(path, None, names) for path in paths]
         return joined([one[0] for one in found]), [remark for one in found for remark in one[2]]
     if len(paths) == 2 and not alone:
         if ending(paths[0]) == names[1] and ending(paths[1]) == names[0]:

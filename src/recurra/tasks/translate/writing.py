@@ -96,15 +96,15 @@ class _Pieces:
     """The text of tokens as they come, without the space before the first."""
 
     def __init__(self, tokens: Tokens) -> None:
-        self._decoder, self._told = tokens.decoder(), ""
+        self._decoder, self._told, self._held = tokens.decoder(), "", ""
 
     def feed(self, tokens: list[int]) -> str:
-        """The text that is certain with these tokens."""
-        piece = "".join(self._decoder.feed(token) for token in tokens)
-        piece = piece if self._told else piece.lstrip()
-        # White space at the end is not written.
-        held = self._told + piece
-        self._told = held
+        """The text that is certain with these tokens, less white space that may be at the end."""
+        text = self._held + "".join(self._decoder.feed(token) for token in tokens)
+        text = text if self._told else text.lstrip()
+        piece = text.rstrip()
+        self._held = text[len(piece) :]
+        self._told += piece
         return piece
 
     def rest(self, text: str) -> str:
