@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recurra.data.tokens import BORDER
-from recurra.tasks.language import ngrams
+from recurra.decode import kneser_ney
 from recurra.tasks.language.comparison import block_length, interval, resampled
 from recurra.tasks.language.config import LanguageConfig
 from recurra.tasks.language.data import read_corpus, read_later
@@ -202,7 +202,7 @@ def test_unknown_tokens_are_told(read, tmp_path):
 
 
 def test_a_long_text_is_counted_in_part(read, monkeypatch):
-    monkeypatch.setattr(ngrams, "MOST_TOKENS", 5000)
+    monkeypatch.setattr(kneser_ney, "MOST_TOKENS", 5000)
     data = read()
     found = bench(data, uniform(data))
     told = f"The baselines were counted on the last 5,000 of the {len(data.train):,} training tokens"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from recurra.data.tokens import BORDER
+from recurra.decode.kneser_ney import ORDERS, KneserNey
 from recurra.report.methods import Difference, Interval
 from recurra.report.signature import signature
 from recurra.tasks.base import Evaluation, Score
@@ -21,7 +22,6 @@ from recurra.tasks.language.comparison import (
     resampled,
 )
 from recurra.tasks.language.metrics import COMPARED, measure, metrics
-from recurra.tasks.language.ngrams import ORDERS, KneserNey
 
 if TYPE_CHECKING:
     from recurra.data.tokenfile import Counts

@@ -6,8 +6,8 @@ from math import log
 import numpy as np
 import pytest
 
-from recurra.tasks.language import ngrams
-from recurra.tasks.language.ngrams import KneserNey, discounts
+from recurra.decode import kneser_ney
+from recurra.decode.kneser_ney import KneserNey, discounts
 
 SIZE = 14
 
@@ -127,12 +127,12 @@ def test_pieces_are_seamless(monkeypatch):
     found, text = KneserNey.fit(sentences(150), 4, SIZE), sentences(60, seed=1)
     whole = found.surprise(text)
     for length in (1, 2, 7):
-        monkeypatch.setattr(ngrams, "PIECE", length)
+        monkeypatch.setattr(kneser_ney, "PIECE", length)
         np.testing.assert_array_equal(found.surprise(text), whole)
 
 
 def test_only_the_end_of_a_long_text_is_counted(monkeypatch):
-    monkeypatch.setattr(ngrams, "MOST_TOKENS", 200)
+    monkeypatch.setattr(kneser_ney, "MOST_TOKENS", 200)
     text, other = sentences(150), sentences(60, seed=1)
     found = KneserNey.fit(text, 3, SIZE)
     assert found.tokens == 200

@@ -1,4 +1,4 @@
-"""What a network has to beat: counted n-grams, smoothed after Kneser & Ney."""
+"""Counted n-grams, smoothed after Kneser & Ney: what a network has to beat, or what helps one."""
 
 from __future__ import annotations
 
