@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import recurra
 from recurra import sealed
 from recurra.errors import ConfigError
-from recurra.export import reader, translator
+from recurra.export import reader, recogniser, translator
 from recurra.export.int8 import rounded
 from recurra.export.prove import proved, runner, worst
 from recurra.onnxgraph.graph import need_onnx
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 RECORD = "reader.json"
 # Of a task whose reader needs more than reader.py has.
-BESIDE = {"translate": translator}
+BESIDE = {"translate": translator, "transcribe": recogniser}
 
 
 @dataclass(frozen=True, slots=True)

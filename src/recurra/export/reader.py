@@ -8,6 +8,7 @@ It needs numpy, onnxruntime and Python's own library, neither recurra nor torch:
     model.stream().step("fine")         # the same, step by step
     model.score("To be, or not to be")  # language: each token with its surprise
     model.translate(["ein Satz"])       # translate: the best translations; needs translator.py beside it
+    model.transcribe(samples)           # transcribe: what is said in a recording; needs recogniser.py
     model.predict(past=…, members=…)    # forecast: quantiles of inputs as reader.json describes them
 """
 
@@ -34,6 +35,8 @@ FORMAT = 1
 NEXT = "next_"
 TOGETHER = 20_000  # padded steps that are looked at together
 REMEMBERED = 500_000  # words with their pieces; of more, memory would grow with the text
+# What reads the models of a task, and in which file beside this one it stands.
+BESIDE = {"translate": ("translator", "Translator"), "transcribe": ("recogniser", "Recogniser")}
 BORDER, UNKNOWN = 0, 1  # of a language model's tokens; 1 is the unknown one of a classifier's, too
 
 
@@ -46,9 +49,10 @@ def load(folder: str | os.PathLike[str], int8: bool = False) -> Any:
             f"expected a reader.json of format {FORMAT} or less, got {record['format']}. "
             "Take the reader.py that lies beside it."
         )
-    if record["task"] == "translate":
-        beside = import_module(f"{__package__}.translator" if __package__ else "translator")
-        return beside.Translator(Model(record, where, int8), Tokens)
+    if record["task"] in BESIDE:
+        module, kind = BESIDE[record["task"]]
+        beside = import_module(f"{__package__}.{module}" if __package__ else module)
+        return getattr(beside, kind)(Model(record, where, int8), Tokens)
     kinds = {"classify": Classifier, "language": LanguageModel, "forecast": Forecaster}
     return kinds[record["task"]](record, where, int8)
 

@@ -50,6 +50,11 @@ TASKS = {
         "Translate",
         "Parallel text: learn to put one side into the other, and show which words come from which.",
     ),
+    "transcribe": Entry(
+        "recurra.tasks.transcribe",
+        "Transcribe",
+        "Recordings and what is said in them: learn to write it down, live while one speaks.",
+    ),
 }
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # so that the command line can show a task's options without 
 
     from recurra.decode.beam import Beam
     from recurra.decode.sampling import Sampling
+    from recurra.decode.wordtimes import Word
     from recurra.errors import DataError
     from recurra.onnxgraph.network import Exported
     from recurra.report.page import Page
@@ -284,19 +285,42 @@ class Translates(Protocol):
         """The best translations of each text, the best first; told of pieces of it as they become certain."""
 
 
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What is said in a recording, its words in order, and the logarithm of its chance."""
+
+    text: str
+    words: tuple[Word, ...]
+    score: float
+
+
+@runtime_checkable
+class Transcribes(Protocol):
+    """A task whose models write down what is said. `Bundle.transcribe` asks for it."""
+
+    def transcribe(
+        self, model: nn.Module, config: Any, schema: Any, sounds: Sequence[Any]
+    ) -> list[Transcript]:
+        """What is said in sounds: paths, or samples (N,) float32 at the schema's rate."""
+
+
+Kind = Literal["text", "event", "numbers", "sound"]
+
+
 class Steps(Protocol):
     """A model that goes on step by step, for any number of streams at once; it holds no stream itself.
 
     What a stream has become after some steps is equal, bit for bit, to what the task says of the whole
     sequence. Not for two threads at once.
 
-    kind         of an observation: a piece of text, one event by its name, or numbers by their names
+    kind         of an observation: a piece of text, one event by its name, numbers by their names, or a piece
+                 of sound
     observation  its JSON schema
     example      one that can be given
     uneven       where it is there and true, one step may take far longer than those before it
     """
 
-    kind: Literal["text", "event", "numbers"]
+    kind: Kind
     observation: Mapping[str, Any]
     example: Any
 

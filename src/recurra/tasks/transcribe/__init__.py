@@ -1,0 +1,1 @@
+"""Recordings of speech: what is said in them."""

@@ -1,0 +1,71 @@
+"""What lies in folders of recordings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from recurra.data.audio import UNREADABLE, is_audio
+from recurra.data.corpus import ABOUT
+from recurra.data.files import JSON_ENDINGS, PARQUET_ENDINGS
+from recurra.errors import DataError
+
+TABLES = (".csv", ".tsv", *JSON_ENDINGS, *PARQUET_ENDINGS)
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file's name is that of a table."""
+    return Path(path.name.lower().removesuffix(".gz")).suffix in TABLES
+
+
+def paths_of(source: Any) -> list[Path] | None:
+    """The paths, none where nothing is named, None for a frame."""
+    if source is None:
+        return []
+    if isinstance(source, str | Path):
+        return [Path(source)]
+    if isinstance(source, Sequence) and all(isinstance(one, str | Path) for one in source):
+        return [Path(one) for one in source]
+    return None
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Files of a folder and its folders in the order of their names, hidden ones left out."""
+    found = []
+    for where, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [Path(where, name) for name in names if not name.startswith(".")]
+    return sorted(found)
+
+
+def is_about(path: Path) -> bool:
+    """Whether a file tells of the data, rather than is some."""
+    return path.name.split(".")[0].lower() in ABOUT
+
+
+def stem(path: Path) -> str:
+    """The path without the ending."""
+    return str(path.with_suffix(""))
+
+
+def text_of(path: Path) -> Path:
+    """Where the text of a recording lies."""
+    return path.with_suffix(".txt")
+
+
+def check_sounds(folder: Path, inside: list[Path]) -> None:
+    """Raises DataError where no file is a recording that can be read."""
+    if any(is_audio(path) for path in inside):
+        return
+    foreign = [path for path in inside if path.suffix.lower() in UNREADABLE]
+    if foreign:
+        raise DataError(
+            f"expected recordings as WAV, FLAC, OGG or MP3 in {str(folder)!r}, got {len(foreign):,} as "
+            f"{foreign[0].suffix}. Convert them, for instance with ffmpeg."
+        )
+    raise DataError(
+        f"expected recordings (WAV, FLAC, OGG or MP3) in {str(folder)!r}, got none. Name a folder that holds "
+        "some, or a table of their paths."
+    )

@@ -1,0 +1,81 @@
+"""Whole recordings, side by side: what is said in them, and how much the language model should count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from recurra.decode.ctc import Beam
+from recurra.tasks.base import Transcript
+from recurra.tasks.transcribe.fusing import BONUS, WEIGHT, backoff, fusion, weighted
+from recurra.tasks.transcribe.metrics import align, rate
+from recurra.tasks.transcribe.model import Recogniser
+from recurra.tasks.transcribe.streaming import TranscribeSteps
+from recurra.tasks.transcribe.writing import joined, logarithms, searched
+
+if TYPE_CHECKING:
+    from recurra.tasks.transcribe.config import TranscribeConfig
+    from recurra.tasks.transcribe.data import TranscribeData
+    from recurra.tasks.transcribe.schema import Schema
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+# Recordings that are listened to side by side.
+TOGETHER = 16
+# What is tried for the language model, and recordings of the validation part that it is tried on.
+WEIGHTS, BONUSES, TRIED = (0.0, 0.3, 0.6, 1.0, 1.5), (0.0, 1.0, 2.0), 80
+
+
+def transcribed(
+    model: Recogniser, config: TranscribeConfig, schema: Schema, sounds: Sequence[Array]
+) -> list[Transcript]:
+    """What is said in recordings (N,); of a live model what a stream says of them, bit for bit."""
+    if config.live:
+        return listened(TranscribeSteps(model, schema, Beam(config.beam)), sounds)
+    language = fusion(model, schema)
+    beam = Beam(config.beam)
+    return [searched(log_p, schema, beam, language) for log_p in logarithms(model, schema, sounds)]
+
+
+def listened(steps: TranscribeSteps, sounds: Sequence[Array]) -> list[Transcript]:
+    """What streams say of whole recordings."""
+    found: list[Transcript] = []
+    for at in range(0, len(sounds), TOGETHER):
+        some = sounds[at : at + TOGETHER]
+        pool = {name: part.repeat(len(some), *[1] * part.dim()) for name, part in steps.fresh().items()}
+        rows = torch.arange(len(some))
+        heard = steps.hear(pool, rows, some), steps.hear(pool, rows, [sound[:0] for sound in some])
+        found += [joined([*begun.final, *ended.final]) for begun, ended in zip(*heard, strict=True)]
+    return found
+
+
+def tune(model: Recogniser, config: TranscribeConfig, data: TranscribeData) -> None:
+    """Find what makes the fewest errors in words and characters on some of the validation part."""
+    schema, part = data.schema, data.valid
+    if schema.language is None:
+        return
+    weight, bonus = config.lm_weight, config.word_bonus
+    rows = range(min(TRIED, len(part)))
+    texts = part.recordings.texts
+    assert texts is not None
+    found = logarithms(model, schema, [part.recordings.samples(n) for n in rows])
+    counted, beam = backoff(model, schema.language), Beam(config.beam)
+    best = (np.inf, WEIGHT, BONUS)
+    for w in WEIGHTS if weight is None else (weight,):
+        for b in BONUSES if bonus is None else (bonus,):
+            language = weighted(counted, schema, w, b)
+            heard = [searched(log_p, schema, beam, language).text for log_p in found]
+            best = min(best, (errors(heard, [texts[n] for n in rows]), w, b))
+    model.fused.copy_(torch.tensor(best[1:], dtype=torch.float64))
+
+
+def errors(heard: Sequence[str], said: Sequence[str]) -> float:
+    """Errors in words and in characters, added up."""
+    found = 0.0
+    for cut in (str.split, list):
+        aligned = align([cut(one) for one in said], [cut(one) for one in heard])
+        found += float(rate(aligned.counts.sum(0)))
+    return found
