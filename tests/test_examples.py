@@ -42,6 +42,15 @@ def test_the_translation_example_runs(tmp_path):
     assert (tmp_path / "french" / "report.html").stat().st_size > 10_000
 
 
+def test_the_transcription_example_runs(tmp_path):
+    command = [sys.executable, ROOT / "examples" / "transcribe.py", tmp_path / "digits", "3s"]
+    found = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert found.returncode == 0, found.stderr
+    assert "Nearest training recording" in found.stdout
+    assert "said:" in found.stdout
+    assert (tmp_path / "digits" / "report.html").stat().st_size > 10_000
+
+
 @pytest.mark.parametrize(
     ("name", "rows", "columns"),
     [
@@ -49,6 +58,7 @@ def test_the_translation_example_runs(tmp_path):
         ("air_passengers.csv", 144, ["month", "passengers"]),
         ("names.csv", 20050, ["name", "language"]),
         ("m3_monthly_30.csv", 3452, ["id", "month", "value"]),
+        ("digits/transcripts.csv", 420, ["path", "text"]),
     ],
 )
 def test_example_data_are_whole(name, rows, columns):

@@ -31,13 +31,14 @@ def log_mel(rate: int, warp: float = 1.0) -> LogMel:
     return LogMel(rate, warp)
 
 
-def other(samples: Array, rate: int, rng: np.random.Generator) -> Array:
-    """Frames (F, M) of samples (N,) that are said otherwise."""
-    tempo = 1 + rng.uniform(-TEMPO, TEMPO)
-    frames = log_mel(rate, WARPS[rng.integers(len(WARPS))])(
-        noisy(samples, rng) if rng.random() < NOISY else samples, round(lengths(rate)[1] * tempo)
+def other(samples: Array, rate: int, rng: np.random.Generator, strength: float = 1.0) -> Array:
+    """Frames (F, M) of samples (N,) that are said otherwise. strength: how much, from 0 to 1."""
+    tempo = 1 + strength * rng.uniform(-TEMPO, TEMPO)
+    warp = round((1 + strength * rng.uniform(-1, 1)) * (len(WARPS) // 2))
+    frames = log_mel(rate, WARPS[warp])(
+        noisy(samples, rng) if rng.random() < NOISY * strength else samples, round(lengths(rate)[1] * tempo)
     )
-    frames += coloured(frames.shape[1], rng)
+    frames += np.float32(strength) * coloured(frames.shape[1], rng)
     return np.maximum(frames, np.float32(np.log(FLOOR)), out=frames)
 
 
@@ -59,15 +60,15 @@ def noisy(samples: Array, rng: np.random.Generator) -> Array:
     return found
 
 
-def masked(frames: Array, rng: np.random.Generator) -> Array:
-    """Normal frames (F, M) with bands and stretches of time left out."""
+def masked(frames: Array, rng: np.random.Generator, strength: float = 1.0) -> Array:
+    """Normal frames (F, M) with bands and stretches of time left out. strength: how much, from 0 to 1."""
     many, bands = frames.shape
     for _ in range(BANDS[0]):
-        wide = rng.integers(int(BANDS[1] * bands) + 1)
+        wide = rng.integers(int(strength * BANDS[1] * bands) + 1)
         at = rng.integers(bands - wide + 1)
         frames[:, at : at + wide] = 0
     for _ in range(many // STRETCHES[0] + 1):
-        wide = rng.integers(min(STRETCHES[1], many // 4) + 1)
+        wide = rng.integers(int(strength * min(STRETCHES[1], many // 4)) + 1)
         at = rng.integers(many - wide + 1)
         frames[at : at + wide] = 0
     return frames

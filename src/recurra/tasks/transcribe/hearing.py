@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+# Passes over the recordings from which on they are said as much otherwise as they may be.
+MANY_PASSES = 100
+
 
 def normal(schema: Schema) -> Normal:
     """What takes the mean off frames."""
@@ -27,24 +30,24 @@ def normal(schema: Schema) -> Normal:
 
 def heard(schema: Schema, samples: Array) -> Array:
     """Steps (T, STACK · M) of a whole recording (N,), the tail among them."""
-    return steps_of(schema, augment.log_mel(schema.rate)(samples))
+    return with_tail(normal(schema)(augment.log_mel(schema.rate)(samples))[0])
 
 
-def steps_of(schema: Schema, frames: Array, rng: np.random.Generator | None = None) -> Array:
-    """Steps (T, STACK · M) of frames (F, M), of which `rng` leaves some out."""
-    found, _ = normal(schema)(frames)
-    if rng is not None and len(found):
-        found = augment.masked(found, rng)
-    return np.concatenate([stacked(found), np.zeros((TAIL, STACK * frames.shape[1]), dtype=np.float32)])
+def with_tail(frames: Array) -> Array:
+    """Steps (T, STACK · M) of normal frames (F, M), and the tail after them."""
+    return np.concatenate([stacked(frames), np.zeros((TAIL, STACK * frames.shape[1]), dtype=np.float32)])
 
 
 def learnt(schema: Schema, part: Encoded, keys: Array) -> Batch:
     """Recordings of a part as they are learnt from; keys (B, 3): number, seed and epoch."""
+    # A network that has little time to learn learns more from recordings as they are.
+    strength = min(1.0, schema.shape.passes / MANY_PASSES)
     found = []
     for number, *draw in keys.tolist():
         rng = np.random.default_rng([*draw, number])
-        frames = augment.other(part.recordings.samples(number), schema.rate, rng)
-        found.append(steps_of(schema, frames, rng))
+        frames = augment.other(part.recordings.samples(number), schema.rate, rng, strength)
+        frames = augment.masked(normal(schema)(frames)[0], rng, strength)
+        found.append(with_tail(frames))
     return _batch(found, part, keys[:, 0])
 
 

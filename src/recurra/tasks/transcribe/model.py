@@ -93,10 +93,11 @@ class Recogniser(nn.Module):
         for n, layer in enumerate(self.recurrent()):
             names = [f"{part}{n}" for part in self.parts]
             before = None if state is None else tuple(state[name][None] for name in names)
-            x, last = layer(x, before[0] if before and len(names) == 1 else before, lengths=lengths)
+            y, last = layer(x, before[0] if before and len(names) == 1 else before, lengths=lengths)
             last = last if isinstance(last, tuple) else (last,)
             after |= {name: part[0] for name, part in zip(names, last, strict=True)}
-            x = F.dropout(x, self.p, self.training)
+            # From the second layer on, each adds to what is below it (He et al. 2016).
+            x = F.dropout(y, self.p, self.training) + (x if n else 0)
         return F.log_softmax(self.out(x) + self.never, 2), after
 
     def loss(self, batch: Batch) -> Tensor:

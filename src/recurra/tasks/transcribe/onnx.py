@@ -76,8 +76,9 @@ def _whole(model: Recogniser) -> Network:
     steps = graph.input("steps", FLOAT, ["batch", "time", wide])
     many = graph.input("lengths", INT, ["batch"])
     y = graph.transpose(steps, 1, 0, 2)
-    for layer in model.recurrent():
-        y, _ = layers.recurrent(graph, layer, y, lengths=many)
+    for number, layer in enumerate(model.recurrent()):
+        x, _ = layers.recurrent(graph, layer, y, lengths=many)
+        y = x + y if number else x
     logs = _logarithms(graph, model, graph.transpose(y, 1, 0, 2))
     graph.output("log_probabilities", logs, ["batch", "time", len(model.never)])
 
@@ -106,7 +107,8 @@ def _step(model: Recogniser) -> tuple[Network, dict[str, Any]]:
     for number, layer in enumerate(model.recurrent()):
         names = [f"{part}{number}" for part in model.parts]
         before = [graph.unsqueeze(states.take(name, FLOAT, [model.hidden]), 0) for name in names]
-        y, after = layers.recurrent(graph, layer, y, state=before)
+        x, after = layers.recurrent(graph, layer, y, state=before)
+        y = x + y if number else x
         for name, s in zip(names, after, strict=True):
             states.give(name, graph.squeeze(s, 0))
     logs = _logarithms(graph, model, graph.squeeze(y, 0))

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-LEARNING_RATE = 2e-3
+LEARNING_RATE = 5e-3
 # What the blank is favoured by at first.
 OFTEN = 2.0
 VALIDATIONS, PATIENCE = 20, 20
