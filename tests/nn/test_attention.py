@@ -52,3 +52,23 @@ def test_a_memory_alone_has_the_same_bits_whatever_its_queries_stand_beside(scor
             for k in range(5):
                 one = layer.alone(query[n, k : k + 1], *own)
                 assert all(torch.equal(a[0], b[k]) for a, b in zip(one, found, strict=True))
+
+
+def test_many_sums_are_worked_out_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    attention = Attention(6, 8, "bahdanau")
+    values, query = torch.randn(3, 11, 8), torch.randn(3, 13, 6)
+    lengths = torch.tensor([11, 4, 7])
+    found = []
+    for sums in (1 << 26, 3 * 11 * 6 * 4, 1):
+        monkeypatch.setattr("recurra.nn.attention.SUMS", sums)
+        attention.zero_grad()
+        context, weight = attention(query, attention.remember(values, lengths))
+        context.square().sum().backward()
+        with torch.no_grad():
+            again, _ = attention(query, attention.remember(values, lengths))
+        torch.testing.assert_close(again, context.detach())
+        found.append([context.detach(), weight.detach(), *(p.grad.clone() for p in attention.parameters())])
+    for other in found[1:]:
+        for one, of in zip(found[0], other, strict=True):
+            torch.testing.assert_close(of, one)

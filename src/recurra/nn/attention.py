@@ -11,10 +11,13 @@ from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from recurra.nn.linear import Linear, linear
 
 Scores = Literal["bahdanau", "luong"]
+# Sums of queries and keys that are in memory at once, 256 MB of them.
+SUMS = 1 << 26
 
 
 class Memory(NamedTuple):
@@ -51,9 +54,27 @@ class Attention(nn.Module):
         if self.scores == "luong":
             z = torch.bmm(query * self.scale, memory.keys.transpose(1, 2))
         else:
-            z = self.score((self.query(query)[:, :, None] + memory.keys[:, None]).tanh())[..., 0]
+            z = self._sums(self.query(query), memory.keys)
         weight = z.masked_fill(memory.outside[:, None], -torch.inf).softmax(-1)
         return torch.bmm(weight, memory.values), weight
+
+    def _sums(self, query: Tensor, keys: Tensor) -> Tensor:
+        """Additive scores (B, T, S) of queries (B, T, A) and keys (B, S, A).
+
+        The sums are as many numbers as all scores times A: of many queries some are worked out at a time, and
+        again for the gradient, which would keep them all.
+        """
+        part = max(1, SUMS // max(1, keys.numel()))
+        if query.shape[1] <= part:
+            return self._sum(query, keys)
+        parts = torch.split(query, part, 1)
+        if not torch.is_grad_enabled():
+            return torch.cat([self._sum(one, keys) for one in parts], 1)
+        return torch.cat([checkpoint(self._sum, one, keys, use_reentrant=False) for one in parts], 1)
+
+    def _sum(self, query: Tensor, keys: Tensor) -> Tensor:
+        scores: Tensor = self.score((query[:, :, None] + keys[:, None]).tanh())[..., 0]
+        return scores
 
     def alone(self, query: Tensor, values: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
         """The same of queries (K, Q) and one memory, values (S, M) and keys (S, A), with no others beside it.

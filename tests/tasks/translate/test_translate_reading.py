@@ -234,3 +234,26 @@ def test_later_files_with_tabs_are_read_by_the_names_of_the_columns(tmp_path: Pa
 def test_too_few_pairs_are_refused() -> None:
     with pytest.raises(DataError, match="too few"):
         read(pl.DataFrame({"a": ["x"], "b": ["y"]}))
+
+
+def test_later_files_are_read_by_the_numbers_of_the_columns(tmp_path: Path) -> None:
+    def laid(source: list[str], target: list[str], name: str) -> Path:
+        path = tmp_path / name
+        rows = [f"{n}\t{b}\t{a}" for n, (a, b) in enumerate(zip(source, target, strict=True))]
+        path.write_text("\n".join(rows) + "\n")
+        return path
+
+    data = read(laid(*pairs(100), "pairs.tsv"), source="3", target="2")
+    source, target = pairs(12, 5)
+    later = read_later(data.schema, laid(source, target, "later.tsv"))
+    assert (later.test.pairs.source, later.test.pairs.target) == (source, target)
+
+
+def test_texts_without_a_partner_will_do_to_be_translated(tmp_path: Path) -> None:
+    source, target = pairs(100)
+    path = tmp_path / "pairs.tsv"
+    path.write_text("".join(f"{a}\t{b}\n" for a, b in zip(source, target, strict=True)))
+    data = read(path)
+    (tmp_path / "later.tsv").write_text(f"{source[0]}\t\n{source[1]}\n{source[2]}\t{target[2]}\n")
+    later = read_later(data.schema, tmp_path / "later.tsv", alone=True)
+    assert later.test.pairs.source == source[:3]

@@ -26,7 +26,8 @@ from recurra.tasks.transcribe.writing import separator, utterance
 Pool = Mapping[str, Tensor]
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# Seconds without a word after which what was said is final, and what follows is heard as if it began there.
+# Seconds without a word after which what was said is final, and what follows is heard as if it began
+# there.
 PAUSE = 1.0
 # Steps that the network reads at once; what it read past the end of an utterance, it reads again.
 AT_ONCE = 64
@@ -101,8 +102,8 @@ class TranscribeSteps:
             )
         if len(observation) % 2:
             raise DataError(
-                f"expected whole samples of two bytes each, got {len(observation):,} bytes. Keep the last one "
-                "for the next piece."
+                f"expected whole samples of two bytes each, got {len(observation):,} bytes. Keep the last "
+                "byte for the next piece."
             )
         return pcm(observation)
 

@@ -15,6 +15,8 @@ from recurra.data.vocabulary import split_text
 PASSES = 5
 # Pairs that are counted at most, and words of a side: longer ones say little about single words.
 MOST_PAIRS, MOST_WORDS = 100_000, 60
+# Words beside words that are counted, about a GB.
+MOST_LINKS = 10_000_000
 # Words of the longest phrase.
 LONGEST = 3
 
@@ -43,6 +45,7 @@ class Phrases:
         pairs = [(a, b) for a, b in pairs if 0 < len(a) <= MOST_WORDS and 0 < len(b) <= MOST_WORDS]
         if not pairs:
             return found
+        pairs = pairs[:: -(-sum(len(a) * len(b) for a, b in pairs) // MOST_LINKS)]
         there = align(pairs)
         back = align([(b, a) for a, b in pairs])
         counts: dict[tuple[str, ...], Counter[tuple[str, ...]]] = defaultdict(Counter)

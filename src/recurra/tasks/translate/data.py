@@ -100,7 +100,7 @@ def read_later(schema: Schema, source: Any, alone: bool = False) -> TranslateDat
 
     alone: sources without targets will do, and texts without a character stay.
     """
-    pairs, remarks = read_like(schema.names, source, alone)
+    pairs, remarks = read_like(schema, source, alone)
     if not alone:
         pairs = _usable(pairs, "test", remarks)
         if not len(pairs):
@@ -250,6 +250,7 @@ def _schema(
         target=tokens[1],
         shared=shared,
         names=names,
+        columns=_numbers(config),
         longest=int(max(source.max(), target.max())),
         ratio=float(np.quantile((target + 1) / (source + 1), NEARLY_ALL)),
         shape=sizes(
@@ -260,3 +261,9 @@ def _schema(
             target_tokens=int(target.sum()) + len(train),
         ),
     )
+
+
+def _numbers(config: TranslateConfig) -> tuple[str, str] | None:
+    """The options' columns, where they are numbers."""
+    a, b = config.source, config.target
+    return (a, b) if a is not None and b is not None and a.isdigit() and b.isdigit() else None

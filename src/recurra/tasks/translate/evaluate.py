@@ -12,7 +12,7 @@ from recurra.report.signature import signature
 from recurra.tasks.base import Evaluation, Score
 from recurra.tasks.translate import verdict
 from recurra.tasks.translate.baselines import Phrases
-from recurra.tasks.translate.metrics import COMPARED, Judge, interval
+from recurra.tasks.translate.metrics import Judge, compared, interval
 
 if TYPE_CHECKING:
     from recurra.data.frequency import Array
@@ -70,7 +70,7 @@ def evaluate(
     if not len(pairs):
         return Evaluation((), (verdict.NOTHING,), label)
     assert pairs.pairs.target is not None
-    judge = Judge(pairs.pairs.target, config.seed)
+    judge = Judge(pairs.pairs.target, config.seed, letters=unit == "characters")
     others = {COPY: pairs.pairs.source}
     if len(data.train):
         assert data.train.pairs.target is not None
@@ -78,7 +78,7 @@ def evaluate(
         others[PHRASES] = [phrases.translate(text) for text in pairs.pairs.source]
     methods = _compared({"Recurra": texts} | others, judge)
     signatures = judge.signatures
-    metric = COMPARED[unit]
+    metric = compared(pairs.pairs.target, unit == "characters")
     words = verdict.words(methods, metric)
     words += [verdict.NOT_TESTED] if part == "valid" else []
     words += [] if len(data.train) else [verdict.NOT_FITTED]

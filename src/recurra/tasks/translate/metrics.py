@@ -16,8 +16,8 @@ from recurra.errors import ConfigError
 from recurra.report.methods import Interval
 
 NAMES = {"bleu": "BLEU", "chrf": "chrF", "exact": "Just right"}
-# What methods are compared by; a word or two have no runs of four words, which BLEU counts.
-COMPARED = {"characters": "exact", "words": "bleu", "bpe": "bleu"}
+# Characters of a text, in the median, up to which it is a word or two: just right, or not.
+SHORT = 20
 ORDER = 4
 RESAMPLES = 1000
 ENDS = (0.025, 0.975)
@@ -26,16 +26,18 @@ ENDS = (0.025, 0.975)
 class Judge:
     """References, and what is counted of texts beside them.
 
-    Raises ConfigError without sacrebleu.
+    letters: BLEU counts runs of characters, where texts have no words between spaces. Raises ConfigError
+    without sacrebleu.
     """
 
-    def __init__(self, references: Sequence[str], seed: int = 0) -> None:
+    def __init__(self, references: Sequence[str], seed: int = 0, *, letters: bool = False) -> None:
         metrics = need_sacrebleu().metrics
         self.references = list(references)
+        cut = {"tokenize": "char"} if letters else {}
         # forced: texts may be cut into words already, which sacrebleu would warn of.
-        self._bleu, self._chrf = metrics.BLEU(force=True), metrics.CHRF()
+        self._bleu, self._chrf = metrics.BLEU(force=True, **cut), metrics.CHRF()
         # Sentences have runs of four words or not; only the sums over all of them make a score.
-        self._one: Any = metrics.BLEU(effective_order=True, force=True)
+        self._one: Any = metrics.BLEU(effective_order=True, force=True, **cut)
         self._drawing: Any = metrics.CHRF()  # its signature tells of resamples
         self._draws = np.random.default_rng(seed).multinomial(
             max(1, len(self.references)),
@@ -89,6 +91,12 @@ class Judge:
         except TypeError:  # a score of zero is a number of another kind there
             return Interval(math.nan, math.nan)
         return Interval(found._mean - found._ci, found._mean + found._ci)
+
+
+def compared(references: Sequence[str], letters: bool) -> str:
+    """The metric that methods are compared by."""
+    short = letters and float(np.median([len(text) for text in references])) <= SHORT
+    return "exact" if short else "bleu"
 
 
 def interval(draws: Array) -> Interval:

@@ -156,12 +156,15 @@ def has_tabs(path: Path) -> bool:
 
 
 def tab_separated(
-    path: Path, columns: tuple[str, str] | None, known: tuple[str, str] | None = None
+    path: Path,
+    columns: tuple[str, str] | None,
+    known: tuple[str, str] | None = None,
+    alone: bool = False,
 ) -> tuple[Pairs, tuple[str, str], list[str]]:
     """A file whose lines have both texts with a tab between, their names, and what had to be assumed.
 
     columns: names or numbers of the source and the target; by default those that are called as in `known`,
-    else the first two. Raises DataError.
+    else the first two.  alone: lines without a target will do. Raises DataError.
     """
     lines, file = read_lines(path)
     first = lines[0].split("\t")
@@ -169,7 +172,7 @@ def tab_separated(
         columns = known
     header = _has_header(first, columns)
     places = _places(first, columns, path.name, header)
-    need = max(*places) + 1
+    need = 1 + (places[0] if alone else max(*places))
     source, target, numbers = [], [], []
     for number, line in enumerate(lines[header:], 1 + header):
         if not line.strip():
@@ -183,7 +186,7 @@ def tab_separated(
                 row=number,
             )
         source.append(cells[places[0]])
-        target.append(cells[places[1]])
+        target.append(cells[places[1]] if places[1] < len(cells) else "")
         numbers.append(number)
     if not source:
         raise DataError("expected lines below the header, got none. Give a file with pairs.", file=path.name)

@@ -35,14 +35,14 @@ def attention(source: Sequence[str], target: Sequence[str], weights: Array) -> F
     return Figure(drawn.svg, f"Which words were attended to most: {told}.")
 
 
-def by_length(lengths: Sequence[str], scores: Sequence[float], name: str) -> Figure:
+def by_length(lengths: Sequence[str], scores: Sequence[float], name: str, of: str) -> Figure:
     """A score by how long the source is."""
     with drawing(HALF, 2.4) as drawn:
         axes = drawn.axes
         axes.plot(range(len(scores)), scores, "o-", color=COLOURS["model"])
         axes.set_xticks(range(len(scores)), lengths)
         axes.set_ylim(bottom=0)
-        axes.set_xlabel("words of the source")
+        axes.set_xlabel(f"{of} of the source")
         axes.set_title(f"{name} by length")
-    told = ", ".join(f"{score:.1f} for {words}" for words, score in zip(lengths, scores, strict=True))
-    return Figure(drawn.svg, f"{name} by the words of the source: {told}.")
+    told = ", ".join(f"{score:.1f} for {many}" for many, score in zip(lengths, scores, strict=True))
+    return Figure(drawn.svg, f"{name} by the {of} of the source: {told}.")

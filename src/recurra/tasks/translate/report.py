@@ -49,7 +49,7 @@ def write(
         page.note(lacking)
     if detail is not None:
         _scores(page, detail)
-        _by_length(page, detail, drawn=lacking is None)
+        _by_length(page, detail, letters=data.schema.target.unit == "characters", drawn=lacking is None)
         if lacking is None:
             _attention(page, data.schema, detail)
         _extremes(page, detail)
@@ -73,16 +73,17 @@ def _scores(page: Page, detail: Detail) -> None:
         "bootstrap over the pairs.",
     )
     page.text(
-        "Higher is better. BLEU is the share of runs of one to four words that stand in the reference, too, "
-        "chrF the same of characters, both from 0 to 100; just right are the translations that are the "
-        "reference. The gain is how far a method is behind the model: above zero, the model is better."
+        "Higher is better. BLEU is the share of runs of one to four words (characters, where texts are cut "
+        "into those) that stand in the reference, too, chrF the same of characters, both from 0 to 100; just "
+        "right are the translations that are the reference. The gain is how far a method is behind the "
+        "model: above zero, the model is better."
     )
 
 
-def _by_length(page: Page, detail: Detail, *, drawn: bool) -> None:
+def _by_length(page: Page, detail: Detail, *, letters: bool, drawn: bool) -> None:
     source, target = detail.pairs.pairs.source, detail.pairs.pairs.target
     assert target is not None
-    lengths = np.array([len(text.split()) for text in source])
+    lengths = np.array([len(text) if letters else len(text.split()) for text in source])
     cuts = np.unique(np.quantile(lengths, np.linspace(0, 1, GROUPS + 1)[1:-1], method="nearest"))
     group = np.searchsorted(cuts, lengths)
     names, scores = [], []
@@ -92,10 +93,10 @@ def _by_length(page: Page, detail: Detail, *, drawn: bool) -> None:
             continue
         low, high = int(lengths[rows].min()), int(lengths[rows].max())
         names.append(f"{low}–{high}" if low < high else str(low))
-        judge = Judge([target[row] for row in rows])
+        judge = Judge([target[row] for row in rows], letters=letters)
         scores.append(judge.metrics([detail.methods[0].texts[int(row)] for row in rows])["bleu"])
     if drawn and len(scores) > 1:
-        page.gallery([pictures.by_length(names, scores, "BLEU")])
+        page.gallery([pictures.by_length(names, scores, "BLEU", "characters" if letters else "words")])
 
 
 def _attention(page: Page, schema: Schema, detail: Detail) -> None:

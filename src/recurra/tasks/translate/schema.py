@@ -12,7 +12,8 @@ class Schema(BaseModel):
     """All that is needed to read other texts the same way.
 
     source, target: the tokens of each side; the same where they are shared.  names: what the sides are
-    called.  ratio: target tokens for each source token in training, of nearly all pairs at most.
+    called.  columns: their numbers in lines with tabs, where those were named.  ratio: target tokens for each
+    source token in training, of nearly all pairs at most.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -21,6 +22,7 @@ class Schema(BaseModel):
     target: Tokens
     shared: bool
     names: tuple[str, str]
+    columns: tuple[str, str] | None = None
     longest: int  # tokens of a side that training has seen
     ratio: float
     shape: Shape

@@ -16,6 +16,7 @@ from recurra.tasks.translate.pairs import Pairs, from_table, has_tabs, joined, s
 
 if TYPE_CHECKING:
     from recurra.tasks.translate.config import TranslateConfig
+    from recurra.tasks.translate.schema import Schema
 
 TABLES = (".csv", *JSON_ENDINGS, *PARQUET_ENDINGS)
 
@@ -55,8 +56,9 @@ def read_sources(config: TranslateConfig, source: Any) -> Found:
     return found
 
 
-def read_like(names: tuple[str, str], source: Any, alone: bool) -> tuple[Pairs, list[str]]:
-    """Pairs of other files for a model whose sides are called so. alone: sources without targets will do."""
+def read_like(schema: Schema, source: Any, alone: bool) -> tuple[Pairs, list[str]]:
+    """Pairs of other files for a model of this schema. alone: sources without targets will do."""
+    names = schema.names
     paths = _paths(source)
     if paths is None or (paths and all(is_table(path) for path in paths)):
         pairs, _ = from_table(read_table(source), _known(source, names), alone)
@@ -64,7 +66,7 @@ def read_like(names: tuple[str, str], source: Any, alone: bool) -> tuple[Pairs, 
     if any(path.is_dir() for path in paths):
         raise DataError("expected files, got a folder. Name the files in it.")
     if all(has_tabs(path) for path in paths):
-        found = [tab_separated(path, None, names) for path in paths]
+        found = [tab_separated(path, schema.columns, names, alone) for path in paths]
         return joined([one[0] for one in found]), [remark for one in found for remark in one[2]]
     if len(paths) == 2 and not alone:
         if ending(paths[0]) == names[1] and ending(paths[1]) == names[0]:

@@ -17,7 +17,7 @@ from recurra.report import run
 from recurra.tasks.base import Apart, Evaluation, Plan, Source, Translation, Validation
 from recurra.tasks.translate import report
 from recurra.tasks.translate.config import TranslateConfig
-from recurra.tasks.translate.data import Encoded, TranslateData, read_later, read_pairs
+from recurra.tasks.translate.data import LONGEST, Encoded, TranslateData, read_later, read_pairs
 from recurra.tasks.translate.decoding import translated
 from recurra.tasks.translate.evaluate import evaluate, judged
 from recurra.tasks.translate.model import Batch, Translator
@@ -100,9 +100,11 @@ class Translate:
         """Mean nats of a target token over the validation part, and a translation by now."""
         assert isinstance(model, Translator)
         part = data.valid
-        rows = np.arange(min(VALIDATED, len(part)))
+        # What is as long as nothing that is learnt from takes memory that training does not.
+        longest = np.maximum(part.source.lengths, part.target.lengths)
+        rows = np.flatnonzero(longest <= max(LONGEST, longest.min()))[:VALIDATED]
         nats, told = 0.0, 0
-        order = np.argsort(part.source.lengths[rows], kind="stable")
+        order = rows[np.argsort(part.source.lengths[rows], kind="stable")]
         for at in range(0, len(rows), AT_ONCE):
             batch = batch_of(part, order[at : at + AT_ONCE])
             nats += float(model.surprise(batch))
