@@ -39,7 +39,7 @@ def say(text: str, seed: int = 0, rate: int = RATE, *, before: float = BETWEEN) 
 
 def pcm(samples: Array) -> bytes:
     """The same as 16-bit integers, the lower byte first."""
-    return np.round(samples * 32767).astype("<i2").tobytes()
+    return np.round(samples * 32768).clip(-32768, 32767).astype("<i2").tobytes()
 
 
 def texts(many: int, seed: int = 0) -> list[str]:

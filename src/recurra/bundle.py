@@ -31,6 +31,8 @@ from recurra.tasks.base import (
     Streams,
     Surprise,
     Task,
+    Transcribes,
+    Transcript,
     Translates,
     Translation,
     Writes,
@@ -154,6 +156,17 @@ class Bundle:
         search = replace(own, **{name: value for name, value in given.items() if value is not None})
         with torch.no_grad():
             return self.task.translate(self.model, self.schema, texts, search, told)
+
+    def transcribe(self, sounds: Sequence[Any]) -> list[Transcript]:
+        """What is said in each sound, word by word: paths, or samples (N,) float32 at the schema's rate.
+
+        Raises DataError for a file that cannot be read, and ConfigError for a bundle of a task that does not
+        listen.
+        """
+        if not isinstance(self.task, Transcribes):
+            raise self._cannot("transcribes", "`recurra fit transcribe` has written")
+        with torch.no_grad():
+            return self.task.transcribe(self.model, self.config, self.schema, sounds)
 
     def stream(self, keep: int = 0) -> Stream:
         """A sequence that is read as it comes, an observation at a time, in constant memory.

@@ -22,6 +22,7 @@ from walking.task import Walking, write_walks
 import recurra
 from recurra.bundle import Bundle
 from recurra.tasks import TASKS, Entry
+from tones import fit_tones
 
 Start = Callable[..., Server]
 DATA = Path(__file__).parents[2] / "examples" / "data"
@@ -88,10 +89,11 @@ def task_bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bundle]:
         "language": (folder / "play.txt", {"unit": "characters"}),
         "translate": (folder / "pairs.tsv", {"unit": "characters", "hidden": 16, "beam": 2}),
     }
-    return {
+    found = {
         task: recurra.fit(task, str(file), out=folder / task, time_budget=2, **more)
         for task, (file, more) in options.items()
     }
+    return found | {"transcribe": fit_tones(folder / "transcribe", seconds=3)}
 
 
 @pytest.fixture(scope="module")

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
+import io
 import json
 import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from pydantic_core import to_json
 from servers import Server, eventually
 
 from recurra.bundle import Bundle
+from recurra.data.audio import pcm as read
 from recurra.errors import DataError
 from recurra.stream import Stream
+from tones import RATE, pcm, say
 
 Start = Callable[..., Server]
 DATA = Path(__file__).parents[2] / "examples" / "data"
@@ -31,6 +36,8 @@ def observations(bundle: Bundle, many: int) -> list[Any]:
         example = model.example
         if number % 7 == 6:
             found.append({"no": "such"})
+        elif model.kind == "sound":
+            found.append(base64.b64encode(pcm(say("lo", number))[: dice.randrange(0, 9_000)]).decode())
         elif model.kind == "text":
             letters = LETTERS + "\n\n" * (bundle.task.name == "translate")
             text = "".join(dice.choice(letters) for _ in range(dice.randrange(1, 9)))
@@ -53,7 +60,7 @@ def said(stream: Stream, observation: Any) -> Any:
     return {"step": stream.steps, "answer": json.loads(to_json(answer, inf_nan_mode="null"))}
 
 
-@pytest.mark.parametrize("task", ["forecast", "classify", "language", "translate"])
+@pytest.mark.parametrize("task", ["forecast", "classify", "language", "translate", "transcribe"])
 def test_a_stream_gives_what_the_bundle_gives(
     tasks: Server, task_bundles: dict[str, Bundle], task: str
 ) -> None:
@@ -111,6 +118,121 @@ def test_translations_of_texts_and_pairs(tasks: Server, task_bundles: dict[str, 
     status, told, _ = tasks.ask("POST", "/v1/bundles/translate/evaluate", {"rows": rows})
     assert status == 200, told
     assert told["scores"][0]["metrics"] == dict(bundle.evaluate(pl.DataFrame(rows)).scores[0].metrics)
+
+
+def recording(samples: Any, rate: int = RATE, kind: str = "WAV", **options: Any) -> bytes:
+    """A file of sound."""
+    soundfile = pytest.importorskip("soundfile")
+    content = io.BytesIO()
+    soundfile.write(content, samples, rate, format=kind, **options)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("kind", "query", "content_type", "name"),
+    [
+        ("WAV", "", "audio/wav", "file.wav"),
+        ("FLAC", "", "audio/x-flac; rate=8000", "file.flac"),
+        ("OGG", "?file=my%20speech.OGG", "application/octet-stream", "my speech.ogg"),
+        ("MP3", "?file=a/../../b.mp3", "", "file.mp3"),
+    ],
+)
+def test_what_is_said_in_a_recording(
+    tasks: Server,
+    task_bundles: dict[str, Bundle],
+    tmp_path: Path,
+    *,
+    kind: str,
+    query: str,
+    content_type: str,
+    name: str,
+) -> None:
+    content = recording(say("lo mi su", 3), kind=kind)
+    (tmp_path / name).write_bytes(content)
+    expected = json.loads(task_bundles["transcribe"].predict(str(tmp_path / name)).write_json())
+    path = f"/v1/bundles/transcribe/predict{query}"
+    status, body, _ = tasks.ask("POST", path, content, content_type=content_type)
+    assert status == 200, body
+    assert body["rows"] == [expected[0] | {"path": name}]
+    assert body["rows"][0]["text"]
+
+
+def test_a_recording_in_a_stream_is_what_it_is_as_a_whole(
+    tasks: Server, task_bundles: dict[str, Bundle]
+) -> None:
+    said = pcm(np.concatenate([say("lo mi su", 3), say("su lo", 5, before=1.6)]))
+    with tasks.stream("transcribe") as client:
+        found = [
+            client.step(base64.b64encode(said[at : at + size]).decode())
+            for at, size in [(at, 1_600) for at in range(0, len(said), 1_600)] + [(0, 0)]
+        ]
+    assert tasks.ask("GET", "/v1/bundles/transcribe")[1]["stream"]["kind"] == "sound"
+    finals = [one["text"] for answer in found for one in answer["final"]]
+    (whole,) = task_bundles["transcribe"].transcribe([read(said)])
+    assert " ".join(finals) == whole.text
+    assert whole.text
+    assert any(answer["partial"] for answer in found)
+
+
+def test_a_second_of_the_highest_rate_fits_into_frames(tasks: Server) -> None:
+    with tasks.stream("transcribe") as client:
+        most = base64.b64encode(bytes(48_000)).decode()  # half a second at 48,000
+        assert client.step(most)["seconds"] == pytest.approx(3, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("content", "query", "options", "status", "message"),
+    [
+        (
+            b"path\n/etc/passwd\n",
+            "",
+            {"content_type": "text/csv"},
+            415,
+            "expected a recording (WAV, FLAC, OGG or MP3), got content of another kind. Name it by its "
+            "Content-Type, or by ?file=NAME with an ending.",
+        ),
+        (b'{"rows": [{"path": "/etc/passwd"}]}', "", {"content_type": "application/json"}, 415, None),
+        (b"path\n/etc/passwd\n", "?file=a.csv", {}, 415, None),
+        (
+            b"path\n/etc/passwd\n",
+            "?file=a.wav",
+            {},
+            422,
+            "a.wav: expected a recording (WAV, FLAC, OGG or MP3), got one that cannot be read (Format not "
+            "recognised). Save it again.",
+        ),
+    ],
+)
+def test_what_is_no_recording(
+    tasks: Server, *, content: bytes, query: str, options: dict[str, str], status: int, message: str | None
+) -> None:
+    found, body, _ = tasks.ask("POST", f"/v1/bundles/transcribe/predict{query}", content, **options)
+    assert found == status, body
+    assert "/tmp" not in body["error"]["message"]
+    assert message is None or body["error"]["message"] == message
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate", "kind"),
+    [(np.zeros((9_000_000, 2), np.int16), 44_100, "FLAC"), (np.zeros(2_000, np.int16), 1, "WAV")],
+)
+def test_long_recordings_in_few_bytes(tasks: Server, samples: Any, rate: int, kind: str) -> None:
+    content = recording(samples, rate, kind)
+    assert len(content) < 2**20
+    found, body, _ = tasks.ask("POST", f"/v1/bundles/transcribe/predict?file=a.{kind.lower()}", content)
+    assert found == 413, body
+    assert body["error"]["message"].startswith("expected at most 16777216 samples, got ")
+
+
+def test_recordings_are_not_judged_and_tables_are_not_heard(tasks: Server) -> None:
+    content = recording(say("lo", 3))
+    found, body, _ = tasks.ask("POST", "/v1/bundles/transcribe/evaluate?file=a.wav", content)
+    assert (found, body["error"]["message"]) == (
+        409,
+        "expected a bundle that can evaluate, got transcribe, of the task transcribe. Ask one that can, or "
+        "this one for predict, stream.",
+    )
+    assert tasks.ask("POST", "/v1/bundles/forecast/predict", content, content_type="audio/wav")[0] == 415
 
 
 def test_scores_of_a_text(tasks: Server, task_bundles: dict[str, Bundle], tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ fit.py          fit: a command for each task, an option for each field of its Co
 ask.py          evaluate, predict, inspect, explain
 text.py         generate, score
 translating.py  translate
+listening.py    listen
 deploy.py       stream, export; serve is in recurra/serve/command.py
 arguments.py    what more than one of them takes
 printed.py      what they print and write
@@ -21,6 +22,7 @@ import recurra
 from recurra.cli.ask import evaluate, explain, inspect, predict
 from recurra.cli.deploy import export, stream
 from recurra.cli.fit import add_tasks, fit_app
+from recurra.cli.listening import listen
 from recurra.cli.text import generate, score
 from recurra.cli.translating import translate
 from recurra.errors import RecurraError, Stopped
@@ -45,7 +47,8 @@ app = App(
 )
 app.command(fit_app)
 add_tasks()
-for command in (evaluate, predict, generate, translate, score, stream, export, inspect, explain, serve):
+ASKED = (evaluate, predict, generate, translate, listen, score, stream)
+for command in (*ASKED, export, inspect, explain, serve):
     app.command(command)
 
 

@@ -46,7 +46,9 @@ def word_times(
             text = words.vocabulary[word]
         else:
             text = tokens.decode(numbers[first : last + 1]).strip()
-        begin, end = hypothesis.frames[first] * seconds, (hypothesis.frames[last] + 1) * seconds
+        begin, end = (
+            round(at * seconds, 3) for at in (hypothesis.frames[first], hypothesis.frames[last] + 1)
+        )
         found.append(Word(text, begin, end, min(hypothesis.chances[first : last + 1])))
     return found
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
+import polars as pl
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel
@@ -59,11 +61,12 @@ def routes(hub: Hub) -> APIRouter:
     @router.post(
         "/{name}/predict",
         response_model=Table,
-        summary="Answers for rows, or for a file",
-        openapi_extra=_body(Rows, files=True),
+        summary="Answers for rows, for a file, or for a recording",
+        openapi_extra=_body(Rows, files=True, sounds=True),
     )
     async def predict(name: str, request: Request) -> Response:
-        return await _read(hub, name, "predict", request, _predict)
+        use = _heard if hub.lane(name).version.hears else _predict
+        return await _read(hub, name, "predict", request, use)
 
     @router.post(
         "/{name}/evaluate",
@@ -98,11 +101,13 @@ def routes(hub: Hub) -> APIRouter:
     return router
 
 
-def _body(model: type[BaseModel], *, files: bool = False) -> dict[str, Any]:
+def _body(model: type[BaseModel], *, files: bool = False, sounds: bool = False) -> dict[str, Any]:
     content: dict[str, Any] = {JSON: {"schema": model.model_json_schema()}}
     if files:
         text = {"schema": {"type": "string"}}
         content |= {"text/csv": text, "application/x-ndjson": text, "text/plain": text}
+    if sounds:
+        content["audio/*"] = {"schema": {"type": "string", "format": "binary"}}
     told: dict[str, Any] = {"requestBody": {"required": True, "content": content}}
     if files:
         told["parameters"] = [
@@ -146,11 +151,17 @@ def _predict(bundle: Bundle, path: str) -> bytes:
     return answers.table(bundle.predict(path))
 
 
+def _heard(bundle: Bundle, path: str) -> bytes:
+    """Of a recording, whose place is no business of the client's."""
+    return answers.table(bundle.predict(path).with_columns(path=pl.lit(Path(path).name)))
+
+
 async def _read(
     hub: Hub, name: str, what: str, request: Request, use: Callable[[Bundle, str], bytes]
 ) -> Response:
     bundle, settings = _able(hub, name, what), hub.settings
-    file, content = uploads.file_of(request, await uploads.read(request, settings.body, settings.time))
+    named = uploads.recording_of if hub.lane(name).version.hears else uploads.file_of
+    file, content = named(request, await uploads.read(request, settings.body, settings.time))
     if "generate" in hub.lane(name).version.can and what == "predict" and len(content) > MOST_TOKENS:
         raise _too_many_tokens()
 

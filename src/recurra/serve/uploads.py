@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 from starlette.requests import Request
 
+from recurra.data import audio
 from recurra.errors import DataError
 from recurra.serve.refusals import Refused
 from recurra.serve.schemas import Rows
@@ -48,10 +49,27 @@ KINDS = {
     "application/vnd.apache.parquet": ".parquet",
     "application/x-parquet": ".parquet",
 }
+SOUNDS = {
+    "audio/wav": ".wav",
+    "audio/wave": ".wav",
+    "audio/x-wav": ".wav",
+    "audio/vnd.wave": ".wav",
+    "audio/flac": ".flac",
+    "audio/x-flac": ".flac",
+    "audio/ogg": ".ogg",
+    "audio/opus": ".opus",
+    "audio/mpeg": ".mp3",
+    "audio/mp3": ".mp3",
+    "audio/aiff": ".aiff",
+    "audio/x-aiff": ".aiff",
+    "audio/basic": ".au",
+}
 STEM = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_. -]{0,63}")
 # A small packed file may be a very large one, and the limit is on what is sent.
 PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
 PARQUET = b"PAR1"
+# Samples a second that speech is read at, as a rule: recordings of fewer become more.
+HEARD = 16_000
 
 
 async def read(request: Request, limit: int, seconds: float) -> bytes:
@@ -103,12 +121,7 @@ def file_of(request: Request, content: bytes) -> tuple[str, bytes]:
         if given.text is not None:
             return "text.txt", given.text.encode("utf-8", "replace")
         return "rows.ndjson", b"\n".join(_line(row) for row in given.rows or ())
-    given_name = request.query_params.get("file", "")
-    stem, dot, ending = given_name.rpartition(".")
-    ending = (dot + ending).lower()
-    if ending not in ENDINGS:
-        ending = KINDS.get(kind(request), "")
-        stem = given_name
+    stem, ending = _named(request, ENDINGS, KINDS)
     if not ending:
         raise Refused(
             415,
@@ -118,7 +131,33 @@ def file_of(request: Request, content: bytes) -> tuple[str, bytes]:
         )
     if content.startswith(PACKED):
         raise Refused(415, "unsupported", "expected a file as it is, got a packed one. Unpack it first.")
-    return (stem if STEM.fullmatch(stem) else "file") + ending, content
+    return stem + ending, content
+
+
+def recording_of(request: Request, content: bytes) -> tuple[str, bytes]:
+    """Name and content of the recording that a request has in its body. Raises Refused.
+
+    No tables, whose cells would name files of this machine.
+    """
+    stem, ending = _named(request, audio.ENDINGS, SOUNDS)
+    if not ending:
+        raise Refused(
+            415,
+            "unsupported",
+            "expected a recording (WAV, FLAC, OGG or MP3), got content of another kind. Name it by its "
+            "Content-Type, or by ?file=NAME with an ending.",
+        )
+    return stem + ending, content
+
+
+def _named(request: Request, endings: Collection[str], kinds: Mapping[str, str]) -> tuple[str, str]:
+    """What the file in a body is called, and its ending; "" where nothing tells."""
+    name = request.query_params.get("file", "")
+    stem, dot, ending = name.rpartition(".")
+    ending = (dot + ending).lower()
+    if ending not in endings:
+        stem, ending = name, kinds.get(kind(request), "")
+    return stem if STEM.fullmatch(stem) else "file", ending
 
 
 def _line(row: dict[str, str | int | float | bool | None]) -> bytes:
@@ -133,6 +172,8 @@ def with_file(name: str, content: bytes, limit: int, use: Callable[[str], T]) ->
         if content.startswith(PARQUET):
             _check_size(path, limit)
         try:
+            if audio.is_audio(path):
+                _check_length(path, limit)
             return use(str(path))
         except DataError as error:
             if folder in str(error):
@@ -150,4 +191,14 @@ def _check_size(path: Path, limit: int) -> None:
     if values > limit:
         raise Refused(
             413, "too_large", f"expected at most {limit} values, got {values}. Send less at a time."
+        )
+
+
+def _check_length(path: Path, limit: int) -> None:
+    """Silence is packed into nearly nothing. Raises Refused, DataError."""
+    heading = audio.read_heading(path)
+    samples = max(heading.frames * heading.channels, round(heading.seconds * HEARD))
+    if samples > limit:
+        raise Refused(
+            413, "too_large", f"expected at most {limit} samples, got {samples}. Send less at a time."
         )

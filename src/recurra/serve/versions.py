@@ -11,7 +11,7 @@ import recurra
 from recurra.bundle import RECORD, Bundle
 from recurra.errors import RecurraError
 from recurra.stream import StreamPool
-from recurra.tasks.base import Scores, Task, Writes
+from recurra.tasks.base import Scores, Task, Transcribes, Writes
 
 if TYPE_CHECKING:
     from recurra.serve.streams import Stream
@@ -49,10 +49,16 @@ class Version:
         return self.pool is not None and bool(getattr(self.pool.model, "uneven", False))
 
     @property
+    def hears(self) -> bool:
+        """Whether it takes recordings, and no tables."""
+        return isinstance(self.bundle.task, Transcribes)
+
+    @property
     def can(self) -> list[str]:
         """What may be asked of it."""
         task = self.bundle.task
-        able = ["predict", "evaluate"]
+        # Recordings come without the texts that they could be judged by.
+        able = ["predict"] if self.hears else ["predict", "evaluate"]
         able += ["stream"] if self.pool is not None else []
         able += ["generate"] if isinstance(task, Writes) else []
         return able + (["score"] if isinstance(task, Scores) else [])

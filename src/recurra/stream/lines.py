@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from recurra.errors import DataError, PoolFull, Stopped
+from recurra.errors import ConfigError, DataError, PoolFull
 from recurra.stream.pool import StreamPool
+from recurra.stream.taking import taking
 
 ALONE = "the stream"  # where lines do not name theirs
 
@@ -16,12 +16,19 @@ ALONE = "the stream"  # where lines do not name theirs
 class Lines:
     """Lines of JSON, and the streams of a pool that they go to; `failed` counts those that had no answer.
 
-    by     the field of a line that names its stream, which opens with its first line; text and events stand
-           in one other field. None: all lines are of one stream
+    by     the field of a line that names its stream, which opens with its first line; text, events and sound
+           stand in one other field. None: all lines are of one stream
     plain  lines are pieces of text as they stand, with the end of the line, rather than JSON
+
+    Raises ConfigError for plain lines where a model takes sound.
     """
 
     def __init__(self, pool: StreamPool, *, by: str | None = None, plain: bool = False) -> None:
+        if plain and pool.model.kind == "sound":
+            raise ConfigError(
+                "expected lines of JSON, each a piece of sound in base64, got --plain, for text. Leave it "
+                "out, or give the sound itself to `recurra listen`."
+            )
         self._pool, self._by, self._plain = pool, by, plain
         self._read = self.failed = 0
         if by is None and ALONE not in pool:
@@ -72,32 +79,7 @@ class Lines:
 
 def reading(file: BinaryIO) -> Iterator[bytes]:
     """A file's lines as they come. SIGINT and SIGTERM raise Stopped between two lines, never in a step."""
-    waiting, caught = False, 0
-
-    def stop(number: int, _: object) -> None:
-        nonlocal caught
-        caught = number
-        if waiting:
-            raise _stopped(number)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        while True:
-            waiting = True
-            if caught:  # while a line was answered
-                raise _stopped(caught)
-            line = file.readline()
-            waiting = False
-            if not line:
-                return
-            yield line
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _stopped(number: int) -> Stopped:
-    return Stopped(f"stopped by {signal.Signals(number).name} between two lines.", number)
+    return taking(file.readline, "between two lines")
 
 
 def _json(answer: dict[str, Any]) -> str:

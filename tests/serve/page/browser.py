@@ -66,10 +66,10 @@ def serving(bundles: Mapping[str, Path], *options: str, port: int = 0) -> Iterat
 class Browser:
     """A headless Chromium, and what a visitor does with the page."""
 
-    def __init__(self, downloads: Path) -> None:
+    def __init__(self, downloads: Path, *more: str) -> None:
         options = webdriver.ChromeOptions()
         options.binary_location = CHROMIUM or ""
-        for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
+        for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", *more):
             options.add_argument(flag)
         options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import http.server
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from browser import Browser
 
@@ -253,3 +255,93 @@ def test_a_word_marks_the_one_that_it_comes_from(
         assert found["said"][1] == texts[1]
     else:
         assert found["said"][1] == f"Translation: {texts[1] or '(nothing)'}"
+
+
+# Sound.
+
+
+def test_sound_as_a_stream_takes_it(run: Run) -> None:
+    samples = [0, 1 / 32768, -1, 1, 2, 0.5]
+    text = run("sound.js", "return module.base64(Float32Array.from(given[0]))", samples)
+    assert list(np.frombuffer(base64.b64decode(text), "<i2")) == [0, 1, -32768, 32767, 32767, 16384]
+    many = "const text = module.base64(new Float32Array(50000)); return text.length"
+    assert run("sound.js", many) == len(base64.b64encode(bytes(100_000)))
+
+
+@pytest.mark.parametrize(("loudest", "level"), [(0, 0), (1e-4, 0), (0.001, 0), (0.1, 2 / 3), (1, 1), (3, 1)])
+def test_how_loud_sound_is(run: Run, loudest: float, level: float) -> None:
+    text = "return module.level(Float32Array.from([0, -given[0]]))"
+    assert run("sound.js", text, loudest) == pytest.approx(level, abs=1e-6)
+
+
+PIECES = """
+const sent = [];
+const gates = [];
+let late = 0;
+const send = (samples) => new Promise((done, fail) => {
+  sent.push([...samples]);
+  gates.push({ done, fail });
+});
+const pieces = new module.Pieces({ rate: 4, frame: 256 + 16, send, late: () => { late += 1; } });
+const give = (...samples) => pieces.give(Float32Array.from(samples));
+const soon = () => new Promise((done) => setTimeout(done, 0));
+"""
+
+
+def test_pieces_go_out_in_order_one_at_a_time(run: Run) -> None:
+    text = """
+    const all = give(1, 2, 3);
+    give(4);
+    give(5, 6, 7, 8, 9);
+    const first = sent.length;
+    for (let n = 0; n < 3; n += 1) { gates[n].done(); await soon(); }
+    await all;
+    const end = pieces.end();
+    await soon();
+    gates[3].done();
+    await end;
+    return [first, sent];
+    """
+    # As much as is there, up to the four that a second holds and the six that a frame has room for.
+    assert run("pieces.js", PIECES + text) == [1, [[1, 2, 3], [4, 5, 6, 7], [8, 9], []]]
+
+
+def test_frames_are_not_too_large_for_the_server(run: Run) -> None:
+    text = (
+        "return [65536, 1000, 100].map((frame) => new module.Pieces({ rate: 48000, frame, send() {} }).most)"
+    )
+    found = run("pieces.js", text)
+    assert found == [24480, 279, 1]
+    assert len(base64.b64encode(bytes(2 * found[0]))) + len('{"observation":"","id":123456789}') < 65_536
+
+
+def test_what_the_server_refuses_ends_the_sound(run: Run) -> None:
+    text = """
+    const told = give(1, 2).catch((error) => error.message);
+    give(3).catch(() => {});
+    gates[0].fail(new Error("no"));
+    const said = await told;
+    give(4);
+    await soon();
+    return [said, sent];
+    """
+    assert run("pieces.js", PIECES + text) == ["no", [[1, 2], [4]]]
+
+
+def test_a_server_that_is_a_minute_behind(run: Run) -> None:
+    text = "give(1); for (let n = 0; n < 70; n += 1) give(1, 2, 3, 4); return late > 0 && sent.length"
+    assert run("pieces.js", PIECES + text) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (
+            {"text": "lo mi", "times": "0.31-0.52 1.00-1.10"},
+            [{"text": "lo", "begin": 0.31, "end": 0.52}, {"text": "mi", "begin": 1.0, "end": 1.1}],
+        ),
+        ({"text": "", "times": ""}, []),
+    ],
+)
+def test_words_of_a_whole_answer(run: Run, row: dict[str, str], words: list[dict[str, Any]]) -> None:
+    assert run("predict_sound.js", "return module.wordsOf(given[0])", row) == words

@@ -21,7 +21,7 @@ from selenium.webdriver.support.ui import Select
 import recurra
 
 Bundles = dict[str, Path]
-ALL = ("passengers", "shops", "names", "walks", "visits", "plays", "sentences")
+ALL = ("passengers", "shops", "names", "walks", "visits", "plays", "sentences", "tones")
 
 
 def go(page: Browser, bundle: str, tab: str) -> None:

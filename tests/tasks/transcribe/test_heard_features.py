@@ -52,7 +52,9 @@ def test_energies_are_those_of_torch_stft(rate: int) -> None:
 def test_bands_are_triangles_on_the_mel_scale() -> None:
     bank = LogMel(16_000).bank.numpy()
     assert bank.shape == (80, 257)
-    assert (bank >= 0).all() and bank.max() <= 1 and (bank.sum(1) > 0).all()
+    assert (bank >= 0).all()
+    assert bank.max() <= 1
+    assert (bank.sum(1) > 0).all()
     peaks = bank.argmax(1)
     assert (np.diff(peaks) >= 0).all()
     assert mel(1000) == pytest.approx(1000, rel=1e-3)
@@ -91,7 +93,8 @@ def test_pieces_have_the_bits_of_the_whole(many: int, cuts: list[int]) -> None:
         seen += len(some)
         found.append(some)
     assert np.concatenate(found).tobytes() == whole.tobytes()
-    assert mean is not None and mean.tobytes() == last.tobytes()
+    assert mean is not None
+    assert mean.tobytes() == last.tobytes()
 
 
 def test_the_mean_follows_the_recording() -> None:
@@ -128,7 +131,8 @@ def test_noise_is_as_loud_as_it_should_be() -> None:
     for seed in range(200):
         noise = noisy(samples, np.random.default_rng(seed)) - samples
         levels.append(10 * np.log10(np.mean(samples**2) / np.mean(noise.astype(np.float64) ** 2)))
-    assert 4.8 < min(levels) < 7 and 38 < max(levels) < 40.2
+    assert 4.8 < min(levels) < 7
+    assert 38 < max(levels) < 40.2
     assert np.isfinite(noisy(np.zeros(100, np.float32), np.random.default_rng(0))).all()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ def test_an_utterance_is_final_after_a_pause(bundle: Bundle) -> None:
     first = next(n for n, answer in enumerate(answers) if answer["final"])
     assert answers[first]["partial"] == ""
     words = [word for answer in answers for one in answer["final"] for word in one["words"]]
-    assert all(a["end"] <= b["begin"] for a, b in zip(words, words[1:], strict=False))
+    assert all(a["end"] <= b["begin"] for a, b in itertools.pairwise(words))
     # The second is timed from the beginning of the recording.
     assert words[2]["begin"] > 2 * PAUSE
     assert answers[-1]["seconds"] == pytest.approx(len(sound) / RATE, abs=0.05)
@@ -197,7 +198,8 @@ def test_models_that_read_from_both_ends_do_not_listen(folder: Path, tmp_path: P
 
 def test_silence_and_nothing_have_no_words(bundle: Bundle) -> None:
     empty, silent = bundle.transcribe([np.zeros(0, np.float32), np.zeros(RATE, np.float32)])  # type: ignore[attr-defined]
-    assert empty.text == "" and empty.words == ()
+    assert empty.text == ""
+    assert empty.words == ()
     assert silent.words == ()
 
 

@@ -1,6 +1,6 @@
 // What a bundle is for and what it wants to be given, in words, from its task and its schema.
 
-import { listed, many } from "./words.js";
+import { figure, listed, many } from "./words.js";
 
 // One line for the list of models.
 export function purpose(info) {
@@ -14,6 +14,7 @@ export function purpose(info) {
   }
   if (task === "language") return `Reads and writes text by ${schema.tokens?.unit ?? "tokens"}`;
   if (task === "translate") return `Translates ${schema.names?.join(" to ") ?? "texts"}`;
+  if (task === "transcribe") return "Writes down what is said";
   return `A model of the task ${task}`;
 }
 
@@ -32,7 +33,17 @@ export function expected(info) {
       `To be judged, pairs of them: a table with the columns ${from} and ${to}, or lines with a tab between the two.`,
     ];
   }
+  if (task === "transcribe") return ofRecogniser(info);
   return ["What its task reads; the lines below say what was found in the files that it was fitted on."];
+}
+
+function ofRecogniser({ schema, stream }) {
+  return [
+    `Speech: ${stream ? "from the microphone, or " : ""}a recording as WAV, FLAC, OGG or MP3. It is heard at ${figure(schema.rate)} samples a second.`,
+    stream
+      ? "It listens while one speaks, and says what it has heard so far."
+      : "It must hear the whole recording before it answers.",
+  ];
 }
 
 function ofForecast(schema) {

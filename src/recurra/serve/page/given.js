@@ -90,6 +90,24 @@ export function given({ label, hint, placeholder = "", rows = 8, example = null,
   };
 }
 
+// A button by which a file is chosen, and where else one may be dropped. take(file): is given it.
+export function chooser({ label, accept, take, first = false }) {
+  const input = make("input.unseen", { type: "file", tabindex: "-1", "aria-hidden": "true", accept });
+  const choose = button(label, () => input.click(), { class: first ? "first" : null });
+  input.addEventListener("change", () => {
+    const [file] = input.files;
+    input.value = "";
+    if (file) take(file);
+  });
+  return {
+    element: make("span.choose", {}, choose, input),
+    drops: (box) => drops(box, (file) => file && !choose.disabled && take(file)),
+    disable(off) {
+      choose.disabled = off;
+    },
+  };
+}
+
 function drops(box, take) {
   let inside = 0;
   const mark = (by) => {

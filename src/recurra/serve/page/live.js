@@ -3,23 +3,33 @@
 import { button, make, spoken } from "./dom.js";
 import { Session } from "./session.js";
 import { playedRows } from "./source_rows.js";
+import { heardSound } from "./source_sound.js";
 import { writtenText } from "./source_text.js";
 import { translationsView } from "./translations.js";
 import { classesView } from "./view_classes.js";
 import { fanView } from "./view_fan.js";
 import { plainView } from "./view_plain.js";
 import { surpriseView } from "./view_surprise.js";
+import { transcriptView } from "./view_transcript.js";
 import { many, size } from "./words.js";
 
-const VIEWS = { forecast: fanView, classify: classesView, language: surpriseView, translate: translationsView };
+const VIEWS = {
+  forecast: fanView,
+  classify: classesView,
+  language: surpriseView,
+  translate: translationsView,
+  transcribe: transcriptView,
+};
+const SOURCES = { text: writtenText, sound: heardSound };
 const LEADS = {
   translate: "Each line goes to the model as it is written, and is translated when it ends.",
   text: "The text goes to the model as it is written; change something before the end, and it reads anew.",
   event: "One event after the other goes to the model, which keeps nothing but a state of constant size.",
+  sound: "What is said goes to the model while it is said, and nowhere else; a pause ends an utterance.",
   numbers: "One row after the other goes to the model, which keeps nothing but a state of constant size.",
 };
 
-export function live(info, api) {
+export function live(info, api, limits) {
   const { kind } = info.stream;
   const dot = make("span.dot", { "aria-hidden": "true" });
   const told = make("span", {}, "Not begun.");
@@ -32,21 +42,20 @@ export function live(info, api) {
     count();
   });
   const count = () => {
-    steps.textContent = session.steps ? many(session.steps, "observation") : "";
+    steps.textContent = view.heard ? view.heard() : session.steps ? many(session.steps, "observation") : "";
   };
   const view = (VIEWS[info.task] ?? plainView)(info, { add: (text) => source.add(text) });
   const changed = () => {
     count();
     voice.say(view.sentence());
   };
-  const source =
-    kind === "text"
-      ? writtenText({ session, view, changed, placeholder: "Type, or paste a text." })
-      : playedRows({ info, session, view, changed });
+  const from = SOURCES[kind] ?? playedRows;
+  const source = from({ info, session, view, changed, limits, placeholder: "Type, or paste a text." });
   const over = () => {
     session.end();
     source.clear();
     view.clear();
+    count();
     voice.say("Started over.", true);
   };
   const element = make(
@@ -58,5 +67,9 @@ export function live(info, api) {
     view.element,
     voice.box,
   );
-  return { element, busy: () => session.steps > 0, end: () => session.end() };
+  const end = () => {
+    source.clear(); // the microphone, too
+    session.end();
+  };
+  return { element, busy: () => session.steps > 0, end };
 }

@@ -24,11 +24,19 @@ const METRICS = {
   bits_per_byte: ["surprise of a byte, in bits", "lower"],
   bleu: ["runs of words that the references have, too, from 0 to 100", "higher"],
   chrf: ["the same of characters, from 0 to 100", "higher"],
+  wer: ["errors in words, for each word that was said", "lower"],
+  cer: ["errors in characters, for each that was said", "lower"],
+  per: ["errors in phones, for each that was said", "lower"],
+  words: ["share of words that are right", "higher"],
+  right: ["share of recordings without an error", "higher"],
+  substituted: ["words taken for others, for each that was said", "lower"],
+  left_out: ["words left out, for each that was said", "lower"],
+  put_in: ["words put in, for each that was said", "lower"],
   exact: ["share that is just as the reference", "higher"],
   unknown: ["share of tokens that are not in the vocabulary", null],
 };
 const HEADLINES = ["accuracy", "subset_accuracy", "bits_per_character", "MASE", "MAE"];
-const SHARES = /^(accuracy|exact|subset_accuracy|macro_f1|micro_f1|balanced_accuracy|coverage_\d+|unknown)$/;
+const SHARES = /^(accuracy|exact|subset_accuracy|macro_f1|micro_f1|balanced_accuracy|coverage_\d+|unknown|wer|cer|per|words|right|substituted|left_out|put_in)$/;
 
 export function meaning(metric) {
   return METRICS[metric]?.[0] ?? "";

@@ -6,6 +6,7 @@ import { make } from "./dom.js";
 import { purpose } from "./expected.js";
 import { live } from "./live.js";
 import { predict } from "./predict.js";
+import { predictSound } from "./predict_sound.js";
 import { tabs } from "./tabs.js";
 import { askToken } from "./token.js";
 import { many } from "./words.js";
@@ -18,8 +19,10 @@ const footer = document.getElementById("about");
 const api = new Api(askToken);
 const shown = new Map(); // name → {version, element, choose, busy, end}: a model keeps what was tried with it
 
-const WHOLE = { language: "Score a text", translate: "Translate" };
-const LIVE = { text: "As you write", event: "Event by event", numbers: "Live" };
+const WHOLE = { language: "Score a text", translate: "Translate", transcribe: "A recording" };
+const LIVE = { text: "As you write", event: "Event by event", numbers: "Live", sound: "Live" };
+
+const LIVE_FIRST = new Set(["language", "transcribe"]);
 
 let bundles = [];
 let limits = {};
@@ -94,18 +97,18 @@ function view(info) {
   const old = shown.get(info.name);
   // A stream that is under way goes on with the version that it began with.
   if (old && (old.version === info.version || old.busy())) return old;
-  const streamed = info.stream ? live(info, api) : null;
+  const streamed = info.stream ? live(info, api, limits) : null;
   const panels = [
     streamed && { key: "live", name: LIVE[info.stream.kind], element: streamed.element },
     info.can.includes("generate") && { key: "write", name: "Write", element: write(info, api, limits).element },
     (info.task === "language" ? info.can.includes("score") : info.can.includes("predict")) && {
       key: "predict",
       name: WHOLE[info.task] ?? "Predict",
-      element: predict(info, api, limits).element,
+      element: (info.task === "transcribe" ? predictSound : predict)(info, api, limits).element,
     },
   ].filter(Boolean);
   // What most come for stands first.
-  if (info.task !== "language") panels.reverse();
+  if (!LIVE_FIRST.has(info.task)) panels.reverse();
   const tabbed = tabs(`What to try with ${info.name}`, panels, (key) => {
     history.replaceState(null, "", `#${encodeURIComponent(info.name)}/${key}`);
   });

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from recurra.data import pending
 from recurra.data.frequency import Array
 from recurra.data.settled import settled
 from recurra.errors import ConfigError, DataError
-from recurra.tasks.base import Steps
+from recurra.tasks.base import Kind, Steps
 from recurra.tasks.classify.cells import EventCells, SeriesCells
 from recurra.tasks.classify.model import Classifier
 from recurra.tasks.classify.schema import Schema
@@ -21,7 +21,6 @@ from recurra.tasks.classify.slots import SeriesMembers, TokenMembers
 
 Pool = Mapping[str, Tensor]
 Answers = list[dict[str, Any] | DataError]
-Kind = Literal["text", "event", "numbers"]
 
 UNKNOWN = 1  # the token of what training did not show, and of a sequence without any
 

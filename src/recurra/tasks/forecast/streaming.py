@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from recurra.data import calendar
 from recurra.errors import DataError
+from recurra.tasks.base import Kind
 from recurra.tasks.forecast.covariates import Covariates
 from recurra.tasks.forecast.features import begins, foretold, joined, sizes
 from recurra.tasks.forecast.layout import SMALLEST, SPARSEST
@@ -48,7 +49,7 @@ class ForecastSteps:
     Nothing is forecast from a missing value: the answer is then that of the last known one, as `predict`'s.
     """
 
-    kind: Literal["text", "event", "numbers"] = "numbers"
+    kind: Kind = "numbers"
 
     def __init__(self, model: Forecaster, levels: Sequence[float], schema: Schema) -> None:
         self._model, self._schema, self._size = model.eval(), schema, sizes(schema)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from recurra.data.ragged import rounds
 from recurra.data.tokens import BORDER
 from recurra.errors import DataError
 from recurra.nn.recurrent import Recurrent
+from recurra.tasks.base import Kind
 from recurra.tasks.language.model import LanguageModel, State
 from recurra.tasks.language.schema import Schema
 
@@ -41,7 +42,7 @@ class LanguageSteps:
     `Growing` must know of the text; "nats", the surprise so far; "steps", how many tokens that are.
     """
 
-    kind: Literal["text", "event", "numbers"] = "text"
+    kind: Kind = "text"
     observation: Mapping[str, Any]
     example: Any
 

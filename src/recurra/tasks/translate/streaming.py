@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch import Tensor
 from recurra.data import pending
 from recurra.decode.beam import Beam
 from recurra.errors import DataError
-from recurra.tasks.base import Translation
+from recurra.tasks.base import Kind, Translation
 from recurra.tasks.translate.model import Translator
 from recurra.tasks.translate.schema import Schema
 from recurra.tasks.translate.writing import translate
@@ -33,7 +33,7 @@ class TranslateSteps:
     State: "pending", the text that waits for its newline; "steps", how many sentences there have been.
     """
 
-    kind: Literal["text", "event", "numbers"] = "text"
+    kind: Kind = "text"
     observation: Mapping[str, Any] = TEXT
     example: Any = "some words\n"
     uneven = True  # what ends a sentence takes far longer than what does not
