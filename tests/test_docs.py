@@ -72,6 +72,7 @@ def test_options_exist(page):
     fields = {name.replace("_", "-") for entry in TASKS.values() for name in entry.config().model_fields}
     commands = [inspect.signature(one).parameters for one in COMMANDS]
     options = {name.replace("_", "-") for one in commands for name in one}
+    options |= {f"no-{name}" for name in fields}
     known = fields | options | {"out", "resume", "overwrite", "help", "nproc-per-node"}
     named = set(re.findall(r"`--([a-z][a-z0-9-]*)", page.read_text(encoding="utf-8")))
     assert named <= known
