@@ -18,7 +18,16 @@ PAGES = sorted(
     [ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")]
 )
 
-COMMANDS = (cli.generate, cli.score, cli.translate, cli.predict, cli.stream, cli.export, cli.serve)
+COMMANDS = (
+    cli.generate,
+    cli.score,
+    cli.translate,
+    cli.listen,
+    cli.predict,
+    cli.stream,
+    cli.export,
+    cli.serve,
+)
 
 
 def blocks(page, language):
@@ -71,7 +80,7 @@ def test_commands_parse_and_name_files_that_are_there(words, app):
 def test_options_exist(page):
     fields = {name.replace("_", "-") for entry in TASKS.values() for name in entry.config().model_fields}
     commands = [inspect.signature(one).parameters for one in COMMANDS]
-    options = {name.replace("_", "-") for one in commands for name in one}
+    options = {name.removeprefix("as_").replace("_", "-") for one in commands for name in one}
     options |= {f"no-{name}" for name in fields}
     known = fields | options | {"out", "resume", "overwrite", "help", "nproc-per-node"}
     named = set(re.findall(r"`--([a-z][a-z0-9-]*)", page.read_text(encoding="utf-8")))
