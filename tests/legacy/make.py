@@ -6,10 +6,11 @@ python tests/legacy/make.py forecast          (or another of the RECIPES below)
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import sys
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,24 @@ def language(folder: Path) -> tuple[Path, str, dict[str, Any]]:
     return source, "language", {"hidden": 32, "unit": "characters"}
 
 
+def translate(folder: Path) -> tuple[Path, str, dict[str, Any]]:
+    """Pairs of sentences, by words and with an unknown one among them."""
+    with gzip.open(DATA / "english_french.tsv.gz", "rt", encoding="utf-8") as lines:
+        (folder / "source.tsv").write_text("".join(islice(lines, 120)), encoding="utf-8")
+    return folder / "source.tsv", "translate", {"hidden": 12, "unit": "words", "time_budget": 8, "beam": 3}
+
+
+def transcribe(folder: Path) -> tuple[Path, str, dict[str, Any]]:
+    """Some of the digits, with a language model of words."""
+    rows = (DATA / "digits" / "transcripts.csv").read_text().splitlines()
+    head, *few = [rows[0], *(row for row in rows[1:] if "_theo_" in row and row[0] in "0123")]
+    (folder / "sound").mkdir()
+    for row in few:
+        shutil.copy(DATA / "digits" / row.split(",")[0], folder / "sound")
+    (folder / "source.csv").write_text("\n".join([head, *(f"sound/{row}" for row in few)]) + "\n")
+    return folder / "source.csv", "transcribe", {"hidden": 16, "layers": 1, "dropout": 0.0, "time_budget": 25}
+
+
 RECIPES: dict[str, Callable[[Path], tuple[Path, str | base.Task, dict[str, Any]]]] = {
     "counting": counting,
     "forecast": forecast,
@@ -96,6 +115,8 @@ RECIPES: dict[str, Callable[[Path], tuple[Path, str | base.Task, dict[str, Any]]
     "classify-words": classify_words,
     "classify-series": classify_series,
     "language": language,
+    "translate": translate,
+    "transcribe": transcribe,
 }
 
 
