@@ -9,7 +9,7 @@ import pytest
 
 from recurra.decode.ctc import greedy
 from recurra.export import reader
-from recurra.tasks.transcribe.writing import logarithms
+from recurra.tasks.transcribe.transcribing import logarithms
 from tones import say, write_tones
 from untrained import untrained
 
@@ -29,7 +29,7 @@ def test_every_recogniser_leaves(cell: str, tmp_path: Path) -> None:
         assert {"recogniser.py", "reader.py", "reader.json"} <= {path.name for path in folder.iterdir()}
         model = reader.load(folder)
         sound = say("lo mi su", 3)
-        (log_p,) = logarithms(bundle.model, bundle.schema, [sound])  # type: ignore[arg-type]
+        ((_, log_p),) = logarithms(bundle.model, bundle.schema, [sound])  # type: ignore[arg-type]
         expected = " ".join(bundle.schema.tokens.decode(greedy(log_p).tokens).split())
         assert model.transcribe(sound) == expected
         if not live:

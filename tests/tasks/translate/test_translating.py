@@ -14,6 +14,9 @@ from pairs_of_words import pairs, written
 from recurra import cli
 from recurra.bundle import Bundle
 from recurra.errors import ConfigError
+from recurra.tasks import find
+from recurra.tasks.translate.evaluate import judged
+from recurra.tasks.translate.metrics import Judge
 from untrained import untrained
 
 FORECAST = Path(__file__).parents[2] / "legacy" / "format-1-forecast" / "bundle"
@@ -120,3 +123,26 @@ def test_other_bundles_do_not_translate() -> None:
 
     with pytest.raises(ConfigError, match="fit translate"):
         recurra.load(FORECAST).translate(["hund"])
+
+
+def test_any_of_several_references_is_right() -> None:
+    judge = Judge([["a b c d e", "a b c d f"], ["x y z v w"]], seed=1)
+    for first in ("a b c d e", "a b c d f"):
+        found = judge.metrics([first, "x y z v w"])
+        assert (found["bleu"], found["chrf"], found["exact"]) == pytest.approx((100, 100, 1))
+    assert "nrefs:var" in judge.signatures["bleu"]
+    assert judge.each(["a b c d f", "x y"])[0] == pytest.approx(100)
+    assert judge.draws(["a b c d f", "x y z v w"])["bleu"].min() == pytest.approx(100)
+    alone = Judge([["a b c d e"], ["x y z v w"]]).metrics(["a b c d f", "x y z v w"])
+    assert alone["bleu"] < 100
+    assert alone["exact"] == 0.5
+
+
+def test_sources_with_several_targets_are_judged_once() -> None:
+    frame = pl.DataFrame({"a": ["x", "y", "x", "z", "x"], "b": ["1", "2", "3", "4", "1"]})
+    task: Any = find("translate")
+    data = task.read(task.Config(unit="words", test=0), pl.concat([frame] * 4))
+    whole = task.read(task.Config(unit="words"), frame, data.schema)
+    found = judged(whole)
+    assert found.pairs.pairs.source == ["x", "y", "z"]
+    assert found.references == [["1", "3"], ["2"], ["4"]]

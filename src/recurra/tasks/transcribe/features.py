@@ -25,6 +25,8 @@ TAIL = 10
 BANDS_PER_KHZ, MOST_BANDS, LOWEST = 10, 80, 60.0
 # Energy below which all is silence: about that of the last bit of 16.
 FLOOR = 1e-6
+# Frames whose waves are in memory at once, 4 MB of them.
+AT_ONCE = 1_000
 # The mean that is taken off follows the recording: it begins with that of the training part, which counts as
 # much as so many frames, and forgets what is further back than so many.
 PRIOR, REACH = 25, 1_000
@@ -71,11 +73,18 @@ class LogMel:
         if len(samples) < window:
             return np.zeros((0, self.bands), dtype=np.float32)
         frames = np.lib.stride_tricks.sliding_window_view(samples, window)[::hop]
+        found = np.empty((len(frames), self.bands), dtype=np.float32)
+        for at in range(0, len(frames), AT_ONCE):
+            found[at : at + AT_ONCE] = self._energies(frames[at : at + AT_ONCE])
+        return logarithm(np.maximum(found, np.float32(FLOOR), out=found))
+
+    def _energies(self, frames: Array) -> Array:
+        """Energies (F, M) of frames (F, window)."""
         with torch.no_grad():
-            found = linear(torch.from_numpy(np.array(frames, dtype=np.float32, order="C")), self.waves)
-            real, imaginary = found.chunk(2, 1)
-            energies = linear(real * real + imaginary * imaginary, self.bank)
-        return logarithm(np.maximum(energies.numpy(), np.float32(FLOOR)))
+            waved = linear(torch.from_numpy(np.array(frames, dtype=np.float32, order="C")), self.waves)
+            real, imaginary = waved.chunk(2, 1)
+            energies: Array = linear(real * real + imaginary * imaginary, self.bank).numpy()
+        return energies
 
     @cached_property
     def _points(self) -> int:

@@ -145,8 +145,7 @@ class TranscribeSteps:
                 for name, part in self.fresh().items():
                     pool[name][slot] = part
                 continue
-            content = search.to_bytes()
-            held["search"][slot, : len(content)] = np.frombuffer(content, dtype=np.uint8)
+            _put(held["search"][slot], np.frombuffer(search.to_bytes(), dtype=np.uint8))
             partial = self._utterance(search.best(1)[0]) if search.written else NOTHING
             found.append(Heard(said, partial, seconds))
         return found
@@ -157,12 +156,12 @@ class TranscribeSteps:
         samples = np.concatenate([state["samples"][: counts[SAMPLES]], piece])
         frames = self._mel(samples)
         rest = samples[len(frames) * self._hop :]
-        state["samples"][: len(rest)], counts[SAMPLES] = rest, len(rest)
+        counts[SAMPLES] = _put(state["samples"], rest)
         counts[FRAMES] += len(frames)
         frames = np.concatenate([state["frames"][: counts[WAITING]], frames])
         steps = stacked(frames)
         rest = frames[len(steps) * STACK :]
-        state["frames"][: len(rest)], counts[WAITING] = rest, len(rest)
+        counts[WAITING] = _put(state["frames"], rest)
         return steps
 
     def _followed(
@@ -236,6 +235,13 @@ class TranscribeSteps:
 
     def _utterance(self, found: Hypothesis) -> Transcript:
         return utterance(self._schema, found, self._language)
+
+
+def _put(room: Array, content: Array) -> int:
+    """Let an array hold what it has room for, and zeros; how much that is."""
+    room[: len(content)] = content
+    room[len(content) :] = 0
+    return len(content)
 
 
 def _told(said: Transcript) -> dict[str, Any]:

@@ -25,8 +25,8 @@ from recurra.tasks.transcribe.evaluate import evaluate, judged
 from recurra.tasks.transcribe.model import Batch, Recogniser
 from recurra.tasks.transcribe.schema import Schema as TranscribeSchema
 from recurra.tasks.transcribe.streaming import TranscribeSteps
-from recurra.tasks.transcribe.transcribing import transcribed, tune
-from recurra.tasks.transcribe.writing import logarithms, utterance
+from recurra.tasks.transcribe.transcribing import TOGETHER, logarithms, transcribed, tune
+from recurra.tasks.transcribe.writing import utterance
 
 if TYPE_CHECKING:
     from recurra.onnxgraph.network import Exported
@@ -113,7 +113,8 @@ class Transcribe:
             batch = hearing.judged(data.schema, part, order[at : at + AT_ONCE])
             nats += float(model.surprise(batch))
             told += int(batch.target_lengths.sum())
-        found = greedy(logarithms(model, data.schema, [part.recordings.samples(SAMPLE)])[0])
+        ((_, log_p),) = logarithms(model, data.schema, [part.recordings.samples(SAMPLE)])
+        found = greedy(log_p)
         return Validation(nats / max(1.0, told), utterance(data.schema, found, None).text)
 
     def finish(self, model: nn.Module, config: TranscribeConfig, data: TranscribeData) -> None:
@@ -157,11 +158,14 @@ class Transcribe:
     ) -> list[Transcript]:
         """What is said in sounds: paths, or samples (N,) float32 at the schema's rate."""
         assert isinstance(model, Recogniser)
-        samples = [
-            sound if isinstance(sound, np.ndarray) else read_audio(Path(sound), schema.rate).samples
-            for sound in sounds
-        ]
-        return transcribed(model, config, schema, samples)
+        found: list[Transcript] = []
+        for at in range(0, len(sounds), TOGETHER):
+            samples = [
+                sound if isinstance(sound, np.ndarray) else read_audio(Path(sound), schema.rate).samples
+                for sound in sounds[at : at + TOGETHER]
+            ]
+            found += transcribed(model, config, schema, samples)
+        return found
 
     def steps(self, model: nn.Module, config: TranscribeConfig, schema: TranscribeSchema) -> TranscribeSteps:
         """The model ready to listen. Raises ConfigError for one that reads from both ends."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from recurra.data.tokens import Tokens
 from recurra.decode.ctc import Beam, Hypothesis, Search
@@ -14,18 +13,13 @@ from recurra.decode.fusion import Fusion
 from recurra.decode.lexicon import Words
 from recurra.decode.wordtimes import Word, word_times
 from recurra.tasks.base import Transcript
-from recurra.tasks.transcribe import hearing
 from recurra.tasks.transcribe.features import step_seconds
-from recurra.tasks.transcribe.model import Recogniser
 from recurra.tasks.transcribe.phones import BETWEEN
 
 if TYPE_CHECKING:
     from recurra.tasks.transcribe.schema import Schema
 
 Array = np.ndarray[Any, np.dtype[Any]]
-
-# Recordings that a network that needs their ends hears side by side.
-TOGETHER = 16
 
 
 def separator(tokens: Tokens) -> int | None:
@@ -39,21 +33,6 @@ def utterance(schema: Schema, found: Hypothesis, language: Fusion | None) -> Tra
     known = language if isinstance(language, Words) else None
     words = word_times(found, schema.tokens, step_seconds(schema.rate), known, BETWEEN)
     return Transcript(" ".join(word.text for word in words), tuple(words), found.score)
-
-
-@torch.no_grad()
-def logarithms(model: Recogniser, schema: Schema, sounds: Sequence[Array]) -> list[Array]:
-    """What the network says of whole recordings (N,): of each (T, V)."""
-    model.eval()
-    found: list[Array] = [np.zeros(0)] * len(sounds)
-    order = np.argsort([len(sound) for sound in sounds], kind="stable")
-    for at in range(0, len(order), TOGETHER):
-        rows = order[at : at + TOGETHER].tolist()
-        x, lengths = hearing.padded([hearing.heard(schema, sounds[row]) for row in rows])
-        log_p, _ = model(x, lengths)
-        for row, one, many in zip(rows, log_p, lengths.tolist(), strict=True):
-            found[row] = one[:many].numpy()
-    return found
 
 
 def searched(log_p: Array, schema: Schema, beam: Beam, language: Fusion | None) -> Transcript:

@@ -51,6 +51,10 @@ class Encoded:
     def __len__(self) -> int:
         return len(self.pairs)
 
+    def take(self, rows: Array) -> Encoded:
+        """Some of them."""
+        return Encoded(self.pairs.take(rows), self.source.take(rows), self.target.take(rows))
+
 
 @dataclass(frozen=True)
 class TranslateData:
@@ -234,7 +238,7 @@ def _learnable(train: Encoded, remarks: list[str]) -> Encoded:
     keep = np.flatnonzero(~long)
     if not len(keep):
         raise DataError(f"expected texts of at most {LONGEST} tokens, got none. Cut them into sentences.")
-    return Encoded(train.pairs.take(keep), train.source.take(keep), train.target.take(keep))
+    return train.take(keep)
 
 
 def _schema(

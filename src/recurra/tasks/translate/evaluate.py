@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from recurra.decode.beam import Hypothesis
 from recurra.report.methods import Difference, Interval
 from recurra.report.signature import signature
@@ -39,6 +41,7 @@ class Detail:
 
     part: Literal["test", "valid"]
     pairs: Encoded
+    references: list[list[str]]
     metric: str  # the one that methods are compared by
     methods: tuple[Method, ...]
     hypotheses: Sequence[Hypothesis]  # the model's
@@ -46,16 +49,37 @@ class Detail:
     signatures: dict[str, str]
 
 
-def judged(data: TranslateData) -> tuple[Literal["test", "valid"], Encoded]:
-    """What is judged: the test part, or the validation part where that is empty."""
-    return ("test", data.test) if len(data.test) or not len(data.valid) else ("valid", data.valid)
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is judged: the test part, or the validation part where that is empty.
+
+    pairs: one of each source.  references: all targets that each has, any of which is right.
+    """
+
+    part: Literal["test", "valid"]
+    pairs: Encoded
+    references: list[list[str]]
+
+
+def judged(data: TranslateData) -> Judged:
+    """The sources that are translated for the evaluation, and what they should become."""
+    part: Literal["test", "valid"] = "test" if len(data.test) or not len(data.valid) else "valid"
+    every = data.test if part == "test" else data.valid
+    first: dict[str, int] = {}
+    references: dict[str, list[str]] = {}
+    for row, (source, target) in enumerate(zip(every.pairs.source, every.pairs.target or (), strict=True)):
+        first.setdefault(source, row)
+        references.setdefault(source, []).append(target)
+    pairs = every.take(np.array([*first.values()], dtype=np.int64))
+    return Judged(part, pairs, [list(dict.fromkeys(texts)) for texts in references.values()])
 
 
 def evaluate(
     texts: Sequence[str], hypotheses: Sequence[Hypothesis], config: TranslateConfig, data: TranslateData
 ) -> Evaluation:
     """Compare the model's translations of `judged(data)` with the baselines'."""
-    part, pairs = judged(data)
+    found = judged(data)
+    part, pairs = found.part, found.pairs
     unit = data.schema.target.unit
     label = signature(
         "translate",
@@ -69,8 +93,7 @@ def evaluate(
     )
     if not len(pairs):
         return Evaluation((), (verdict.NOTHING,), label)
-    assert pairs.pairs.target is not None
-    judge = Judge(pairs.pairs.target, config.seed, letters=unit == "characters")
+    judge = Judge(found.references, config.seed, letters=unit == "characters")
     others = {COPY: pairs.pairs.source}
     if len(data.train):
         assert data.train.pairs.target is not None
@@ -78,12 +101,12 @@ def evaluate(
         others[PHRASES] = [phrases.translate(text) for text in pairs.pairs.source]
     methods = _compared({"Recurra": texts} | others, judge)
     signatures = judge.signatures
-    metric = compared(pairs.pairs.target, unit == "characters")
+    metric = compared(found.references, unit == "characters")
     words = verdict.words(methods, metric)
     words += [verdict.NOT_TESTED] if part == "valid" else []
     words += [] if len(data.train) else [verdict.NOT_FITTED]
     words += [f"{name}: {of}" for name, of in zip(("BLEU", "chrF"), signatures.values(), strict=True)]
-    detail = Detail(part, pairs, metric, methods, hypotheses, judge.each(texts), signatures)
+    detail = Detail(part, pairs, found.references, metric, methods, hypotheses, judge.each(texts), signatures)
     return Evaluation([Score(one.name, one.metrics) for one in methods], words, label, detail)
 
 

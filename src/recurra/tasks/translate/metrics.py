@@ -24,15 +24,20 @@ ENDS = (0.025, 0.975)
 
 
 class Judge:
-    """References, and what is counted of texts beside them.
+    """References (N), each with one text or more, and what is counted of texts beside them.
 
     letters: BLEU counts runs of characters, where texts have no words between spaces. Raises ConfigError
     without sacrebleu.
     """
 
-    def __init__(self, references: Sequence[str], seed: int = 0, *, letters: bool = False) -> None:
+    def __init__(self, references: Sequence[Sequence[str]], seed: int = 0, *, letters: bool = False) -> None:
         metrics = need_sacrebleu().metrics
-        self.references = list(references)
+        self.references = [list(texts) for texts in references]
+        # sacrebleu takes the first of each, the second of each, …, None where there is no more.
+        most = max(map(len, self.references), default=0)
+        self._columns = [
+            [texts[at] if at < len(texts) else None for texts in self.references] for at in range(most)
+        ]
         cut = {"tokenize": "char"} if letters else {}
         # forced: texts may be cut into words already, which sacrebleu would warn of.
         self._bleu, self._chrf = metrics.BLEU(force=True, **cut), metrics.CHRF()
@@ -56,24 +61,24 @@ class Judge:
     def metrics(self, texts: Sequence[str]) -> dict[str, float]:
         """Scores of texts: BLEU and chrF from 0 to 100, and the share from 0 to 1."""
         return {
-            "bleu": float(self._bleu.corpus_score(list(texts), [self.references]).score),
-            "chrf": float(self._chrf.corpus_score(list(texts), [self.references]).score),
+            "bleu": float(self._bleu.corpus_score(list(texts), self._columns).score),
+            "chrf": float(self._chrf.corpus_score(list(texts), self._columns).score),
             "exact": float(self.exact(texts).mean()),
         }
 
     def exact(self, texts: Sequence[str]) -> Array:
-        """(N,) whether each text is its reference, but for spaces."""
+        """(N,) whether each text is one of its references, but for spaces."""
         pairs = zip(texts, self.references, strict=True)
-        return np.array([a.split() == b.split() for a, b in pairs], dtype=np.float64)
+        return np.array([a.split() in map(str.split, of) for a, of in pairs], dtype=np.float64)
 
     def each(self, texts: Sequence[str]) -> Array:
         """(N,) chrF of each text by itself, which says of a single one more than BLEU does."""
         pairs = zip(texts, self.references, strict=True)
-        return np.array([self._chrf.sentence_score(a, [b]).score for a, b in pairs])
+        return np.array([self._chrf.sentence_score(a, of).score for a, of in pairs])
 
     def draws(self, texts: Sequence[str]) -> dict[str, Array]:
         """(RESAMPLES,) of BLEU and of the share, on texts drawn with return; the same for all methods."""
-        counted = [self._one.sentence_score(a, [b]) for a, b in zip(texts, self.references, strict=True)]
+        counted = [self._one.sentence_score(a, of) for a, of in zip(texts, self.references, strict=True)]
         counts = np.array([[*one.counts, *one.totals, one.sys_len, one.ref_len] for one in counted])
         sums = (self._draws @ counts).tolist()
         bleu = [
@@ -87,15 +92,15 @@ class Judge:
     def chrf_interval(self, texts: Sequence[str]) -> Interval:
         """The 95 % interval of chrF, by sacrebleu's own bootstrap; NaN where a resample has nothing right."""
         try:
-            found = self._drawing.corpus_score(list(texts), [self.references], n_bootstrap=RESAMPLES)
+            found = self._drawing.corpus_score(list(texts), self._columns, n_bootstrap=RESAMPLES)
         except TypeError:  # a score of zero is a number of another kind there
             return Interval(math.nan, math.nan)
         return Interval(found._mean - found._ci, found._mean + found._ci)
 
 
-def compared(references: Sequence[str], letters: bool) -> str:
+def compared(references: Sequence[Sequence[str]], letters: bool) -> str:
     """The metric that methods are compared by."""
-    short = letters and float(np.median([len(text) for text in references])) <= SHORT
+    short = letters and float(np.median([len(texts[0]) for texts in references])) <= SHORT
     return "exact" if short else "bleu"
 
 

@@ -64,13 +64,15 @@ def _scores(page: Page, detail: Detail) -> None:
     columns = [methods.Column(name, NAMES[name], partial(told, name), np.nanmax) for name in NAMES]
     metric = detail.metric
     which = "test" if detail.part == "test" else "validation"
+    more = sum(len(texts) > 1 for texts in detail.references)
+    several = f" ({more:,} with several references, any of which is right)" if more else ""
     methods.table(
         page,
         detail.methods,
         columns,
         methods.Gain(metric, f"Gain in {NAMES[metric]}", partial(signed, metric)),
-        f"{count(len(detail.pairs), 'pair')} of the {which} part; below each score its 95 % interval, by a "
-        "bootstrap over the pairs.",
+        f"{count(len(detail.pairs), 'text')} of the {which} part{several}; below each score its 95 % "
+        "interval, by a bootstrap over the texts.",
     )
     page.text(
         "Higher is better. BLEU is the share of runs of one to four words (characters, where texts are cut "
@@ -81,8 +83,7 @@ def _scores(page: Page, detail: Detail) -> None:
 
 
 def _by_length(page: Page, detail: Detail, *, letters: bool, drawn: bool) -> None:
-    source, target = detail.pairs.pairs.source, detail.pairs.pairs.target
-    assert target is not None
+    source = detail.pairs.pairs.source
     lengths = np.array([len(text) if letters else len(text.split()) for text in source])
     cuts = np.unique(np.quantile(lengths, np.linspace(0, 1, GROUPS + 1)[1:-1], method="nearest"))
     group = np.searchsorted(cuts, lengths)
@@ -93,7 +94,7 @@ def _by_length(page: Page, detail: Detail, *, letters: bool, drawn: bool) -> Non
             continue
         low, high = int(lengths[rows].min()), int(lengths[rows].max())
         names.append(f"{low}–{high}" if low < high else str(low))
-        judge = Judge([target[row] for row in rows], letters=letters)
+        judge = Judge([detail.references[row] for row in rows], letters=letters)
         scores.append(judge.metrics([detail.methods[0].texts[int(row)] for row in rows])["bleu"])
     if drawn and len(scores) > 1:
         page.gallery([pictures.by_length(names, scores, "BLEU", "characters" if letters else "words")])
@@ -142,10 +143,9 @@ def words_attended(schema: Schema, source: Array, found: Hypothesis) -> tuple[li
 
 
 def _extremes(page: Page, detail: Detail) -> None:
-    source, target, texts = detail.pairs.pairs.source, detail.pairs.pairs.target, detail.methods[0].texts
-    assert target is not None
+    source, right_ones, texts = detail.pairs.pairs.source, detail.references, detail.methods[0].texts
     order = np.argsort(detail.each, kind="stable")
-    wrong = [n for n in order[::-1] if texts[n].split() != target[n].split()]
+    wrong = [n for n in order[::-1] if texts[n].split() not in map(str.split, right_ones[n])]
     right = len(order) - len(wrong)
     page.section("The best and the worst")
     page.text(
@@ -154,7 +154,7 @@ def _extremes(page: Page, detail: Detail) -> None:
     )
     head = ("chrF", "Source", "Translation", "Reference")
     for title, some in (("The best", wrong[:EXTREMES]), ("The worst", wrong[::-1][:EXTREMES])):
-        rows = [(number(float(detail.each[n])), source[n], texts[n], target[n]) for n in some]
+        rows = [(number(float(detail.each[n])), source[n], texts[n], " / ".join(right_ones[n])) for n in some]
         if rows:
             page.heading(title)
             page.table(head, rows, words=True)

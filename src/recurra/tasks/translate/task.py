@@ -118,7 +118,7 @@ class Translate:
     def evaluate(self, model: nn.Module, config: TranslateConfig, data: TranslateData) -> Evaluation:
         """BLEU and chrF on the test part, beside the source as it is and frequent phrases."""
         assert isinstance(model, Translator)
-        _, part = judged(data)
+        part = judged(data).pairs
         found = [one[0] for one in translated(model, data.schema, part.source, self.beam(config))]
         texts = [
             written(data.schema, text, part.source[n], found[n]).text
