@@ -56,7 +56,7 @@ def test_a_file_is_read_as_it_is_asked_for(tmp_path: Path) -> None:
     assert sum(map(len, blocks)) == 8_000 * 600 - 800
 
 
-@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_U8", "PCM_32", "FLOAT"])
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_U8", "PCM_24", "PCM_32", "FLOAT"])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_a_wav_through_a_pipe(tmp_path: Path, subtype: str, channels: int) -> None:
     path = tmp_path / "a.wav"
@@ -113,9 +113,19 @@ def test_raw_samples_through_a_pipe() -> None:
             "expected a WAV that says its rate, got one that does not. Write it anew.",
         ),
         (
-            wav(b"", size=0, bits=24),
-            "expected a WAV of 8, 16 or 32 bits on stdin, got 24 bits of format 1, 1 channels, 8000 Hz. Name "
-            "the file instead.",
+            b"RF64\xff\xff\xff\xffWAVEds64" + bytes(40),
+            "expected raw samples or a WAV on stdin, got RF64. Name the file instead, or convert it on the "
+            "way: ffmpeg -i - -f wav -.",
+        ),
+        (
+            b"RIFX\0\0\0\x40WAVEfmt " + bytes(40),
+            "expected raw samples or a WAV on stdin, got RIFX. Name the file instead, or convert it on the "
+            "way: ffmpeg -i - -f wav -.",
+        ),
+        (
+            wav(b"", size=0, bits=12),
+            "expected a WAV of 8, 16, 24 or 32 bits on stdin, got 12 bits of format 1, 1 channels, 8000 Hz. "
+            "Name the file instead.",
         ),
     ],
 )
@@ -123,6 +133,30 @@ def test_what_cannot_be_read_from_a_pipe(content: bytes, message: str) -> None:
     with pytest.raises(DataError) as error:
         list(pipe_blocks(io.BytesIO(content), 8_000, 0.1))
     assert str(error.value) == message
+
+
+def test_samples_that_begin_as_other_files_do() -> None:
+    for first in ([-1025, 0, 0], [-1025, -1040, 3], [-1025, 20_000, 0]):  # as a frame of an MP3
+        raw = np.array([*first, *range(2_000)], dtype="<i2").tobytes()
+        for given in (None, 8_000):
+            found = np.concatenate(list(pipe_blocks(io.BytesIO(raw), 8_000, 0.01, given)))
+            np.testing.assert_array_equal(found, audio.pcm(raw))
+    raw = b"fLaC" + pcm(SAID)
+    found = np.concatenate(list(pipe_blocks(io.BytesIO(raw), 8_000, 0.1, 8_000)))
+    np.testing.assert_array_equal(found, audio.pcm(raw))
+    with pytest.raises(DataError, match="got RF64"):  # which says its rate
+        list(pipe_blocks(io.BytesIO(b"RF64\xff\xff\xff\xffWAVEds64"), 8_000, 0.1, 8_000))
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000])
+def test_an_mp3_on_a_pipe_is_no_samples(tmp_path: Path, rate: int) -> None:
+    path = tmp_path / "a.mp3"
+    soundfile.write(path, SAID, rate)
+    content = path.read_bytes()
+    assert not content.startswith(b"ID3")
+    for one in (content, b"ID3\4" + bytes(20) + content):
+        with pytest.raises(DataError, match=r"expected raw samples or a WAV on stdin, got MP3\."):
+            list(pipe_blocks(io.BytesIO(one), 8_000, 0.1))
 
 
 def test_a_wav_says_its_rate_itself() -> None:

@@ -6,15 +6,18 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from alignments import every_text
 from recurra.data.pieces import BYTE_OF
-from recurra.data.tokens import FIRST, Tokens
+from recurra.data.tokens import FIRST, UNKNOWN, Tokens
 from recurra.decode.ctc import Beam, Hypothesis, Search
 from recurra.decode.kneser_ney import KneserNey
 from recurra.decode.lexicon import Span, Words, letters_of, spellings
 from recurra.decode.ngrams import Backoff
 from recurra.decode.wordtimes import Word, word_times
+from recurra.decode.wordtree import Lexicon
 
 EVERYTHING = Beam(width=100_000, prune=0, margin=0, best=100_000)
 # Words by their numbers in the language model, of which number 6 ends a text; it does not know "baa".
@@ -105,11 +108,16 @@ def test_the_likeliest_of_words_that_sound_alike() -> None:
         assert " ".join(names[one.word] for one in spans) == said
         assert [text[one.first] for one in spans] == [text[0], *(text[at + 1] for at in gaps(text, gap))]
     assert fusion.spans([ay, gap, s, iy])[1].word == 4
-    # In two parts it is the same.
+    # What goes on from another part has the words that have a token of their own; a part of a word is none.
     state = fusion.start()
     for token in (k, ae):
         state, _ = fusion.extend(state, token)
-    assert fusion.spans([n, gap, ay], state) == [Span(6, 0, 0), Span(2, 2, 2)]
+    assert fusion.spans([k, ae], whole=False) == [Span(UNKNOWN, 0, 1)]
+    assert fusion.spans([n, gap, ay], state) == [Span(UNKNOWN, 0, 0), Span(2, 2, 2)]
+    state, _ = fusion.extend(state, n)
+    assert fusion.spans([gap, ay, gap, s, iy], state) == [Span(2, 1, 1), Span(4, 3, 4)]
+    # In a closed dictionary no text has a word that has only begun.
+    assert fusion.spans([ay, gap, k, ae]) == [Span(2, 0, 0)]
 
 
 def gaps(text: list[int], gap: int) -> list[int]:
@@ -155,6 +163,76 @@ def test_pieces_that_begin_with_a_space() -> None:
         Word("ab", 0.1, pytest.approx(0.3), 0.8),
         Word("ab", 0.5, pytest.approx(0.6), 0.7),
     ]
+
+
+@given(st.integers(0, 10_000), st.floats(-3, 1), st.floats(0, 3), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_no_token_adds_more_than_is_said(seed: int, unknown: float, weight: float, closed: bool) -> None:
+    rng, tokens = np.random.default_rng(seed), pieces()
+    fusion = Words(
+        language(),
+        VOCABULARY,
+        spellings(VOCABULARY, tokens),
+        letters_of(tokens),
+        weight=weight,
+        unknown=unknown,
+        closed=closed,
+    )
+    some = [tokens.tokens.index(one) for one in "abc"] + [*range(len(tokens) - 3, len(tokens))]
+    state = fusion.start()
+    for token in rng.choice(some, 8):
+        after, gain = fusion.extend(state, int(token))
+        assert gain <= fusion.most(int(token)) + 1e-9
+        if gain == -math.inf:
+            return
+        state = after
+
+
+def test_a_rare_beginning_is_left_in_a_narrow_beam_as_in_a_wide_one() -> None:
+    """To leave it gives back what stood in advance, which may be more than its letters take."""
+    names = ["", "", "b", "ab", "</s>"]
+    texts = [[0, *[2] * 40, 4], [0, 3, 4]]
+    model = Backoff.of(KneserNey.fit(np.concatenate(texts).astype(np.int32), 1, 5), end=4)
+    letters = letters_of(CHARACTERS)
+    fusion = Words(model, names, spellings(names, CHARACTERS), letters, weight=2.0, unknown=-0.1)
+    a = int(CHARACTERS.encode("a")[0])
+    state, _ = fusion.extend(fusion.start(), a)
+    assert 0 < fusion.extend(state, a)[1] <= fusion.most(a)
+    # An "a", and a blank; then rather nothing than another "a", says the sound.
+    log_p = np.log(np.array([[0, 0, 1, 0, 0, 0], [1, 0, 0, 0, 0, 0], [0.6, 0, 0.3, 0.1, 0, 0]]) + 1e-9)
+    wide, narrow = (Search(Beam(width=width, prune=0, margin=0), fusion) for width in (EVERYTHING.width, 1))
+    for search in (wide, narrow):
+        search.feed(log_p)
+    assert wide.best(1, ended=False)[0].tokens == narrow.best(1, ended=False)[0].tokens == [a, a]
+
+
+def test_a_lexicon_serves_every_weight() -> None:
+    model, spell = language(), spellings(VOCABULARY, CHARACTERS)
+    lexicon = Lexicon(model, spell)
+    log_p = steps(30, 5, 1)
+    for options in ({"weight": 0.3}, {"weight": 1.2, "bonus": 2.0}, {"closed": True}):
+        found = []
+        for words in (spell, lexicon):
+            fusion = Words(model, VOCABULARY, words, letters_of(CHARACTERS), **options)  # type: ignore[arg-type]
+            search = Search(Beam(width=5, best=5), fusion)
+            search.feed(log_p)
+            found.append(search.best())
+        assert found[0] == found[1]
+
+
+def test_what_goes_on_is_not_ended() -> None:
+    """A text within a word is the best beginning, though a closed dictionary has no such word."""
+    log_p = np.log(np.array([[0.01, 0, 0.99, 0, 0, 0], [0.01, 0, 0, 0.99, 0, 0]]) + 1e-6)
+    fusion = Words(
+        language(), VOCABULARY, {(97, 98, 98): [4], (97,): [2]}, letters_of(CHARACTERS), closed=True
+    )
+    search = Search(Beam(), fusion)
+    search.feed(log_p)
+    assert [CHARACTERS.decode(search.best(1, ended=ended)[0].tokens) for ended in (True, False)] == [
+        "a",
+        "ab",
+    ]
+    assert word_times(search.best(1, ended=False)[0], CHARACTERS, 1.0, fusion) == []
 
 
 def test_times_of_words() -> None:

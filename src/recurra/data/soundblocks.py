@@ -15,13 +15,26 @@ from recurra.data.frequency import Array
 from recurra.errors import ConfigError, DataError
 
 # How files of other kinds begin, which cannot be read from a pipe.
-OTHERS = {b"fLaC": "FLAC", b"OggS": "OGG", b"ID3": "MP3", b"\xff\xfb": "MP3", b"FORM": "AIFF", b".snd": "AU"}
+OTHERS = {
+    **{b"fLaC": "FLAC", b"OggS": "OGG", b"FORM": "AIFF", b".snd": "AU", b"caff": "CAF", b"riff": "W64"},
+    **{b"RF64": "RF64", b"BW64": "BW64", b"RIFX": "RIFX"},
+    **{b"ID3" + bytes([version]): "MP3" for version in (2, 3, 4)},
+}
 BEGINNING = 12
+# Of an MP3's frames, by what their beginning says (ISO 11172-3, ISO 13818-3): thousands of bits a second of
+# the first version and the others, samples a second of the first, and how many times less the others have.
+FRAME = 4
+BITS_OF_FIRST = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+BITS_OF_OTHERS = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+RATES, LESS = (44_100, 48_000, 32_000), {3: 1, 2: 2, 0: 4}
 # Of a WAV's format: integers, floats, and what says so in another place.
 INTEGERS, FLOATS, EXTENSIBLE = 1, 3, 0xFFFE
 FORMAT, SUBFORMAT, LONGEST_FORMAT = 16, 24, 64
-# What reads samples from a pipe, by their bits.
-DTYPES = {(INTEGERS, 8): "u1", (INTEGERS, 16): "<i2", (INTEGERS, 32): "<i4", (FLOATS, 32): "<f4"}
+# What reads samples from a pipe, by their bits; of 24, their bytes.
+DTYPES = {
+    **{(INTEGERS, 8): "u1", (INTEGERS, 16): "<i2", (INTEGERS, 24): "V3", (INTEGERS, 32): "<i4"},
+    (FLOATS, 32): "<f4",
+}
 
 
 def file_blocks(path: Path, rate: int, seconds: float) -> Iterator[Array]:
@@ -75,7 +88,8 @@ class Piped:
 def pipe_blocks(file: BinaryIO, rate: int, seconds: float, given: int | None = None) -> Iterator[Array]:
     """Samples (N,) float32, mono, of a WAV, or of 16-bit integers, the lower byte first; brought to `rate`.
 
-    given: samples a second of what is no WAV, None for `rate`. Raises DataError, ConfigError.
+    given: samples a second of what is no WAV, None for `rate`; with it, all but a WAV are samples. Raises
+    DataError, ConfigError.
     """
     beginning = file.read(BEGINNING)
     if beginning[:4] == b"RIFF" and beginning[8:] == b"WAVE":
@@ -86,14 +100,38 @@ def pipe_blocks(file: BinaryIO, rate: int, seconds: float, given: int | None = N
                 "the rate out."
             )
     else:
-        kind = next((kind for start, kind in OTHERS.items() if beginning.startswith(start)), None)
-        if kind is not None:
-            raise DataError(
-                f"expected raw samples or a WAV on stdin, got {kind}. Name the file instead, or convert it "
-                "on the way: ffmpeg -i - -f wav -."
-            )
+        if given is None or beginning[8:] == b"WAVE":
+            beginning += _refuse_others(file, beginning)
         about = Piped(given or rate, 1, "<i2", None)
     return _at_rate(_from_pipe(file, about, beginning, seconds), about.rate, rate)
+
+
+def _refuse_others(file: BinaryIO, beginning: bytes) -> bytes:
+    """What more was read to know that it is no file of another kind."""
+    kind, more = OTHERS.get(beginning[:FRAME]), b""
+    if kind is None and (size := _frame(beginning)):
+        # Samples may happen to begin as a frame does, but hardly go on with another one.
+        more = file.read(size + FRAME - len(beginning))
+        kind = "MP3" if _frame((beginning + more)[size:]) else None
+    if kind is not None:
+        raise DataError(
+            f"expected raw samples or a WAV on stdin, got {kind}. Name the file instead, or convert it "
+            "on the way: ffmpeg -i - -f wav -."
+        )
+    return more
+
+
+def _frame(content: bytes) -> int:
+    """Bytes of the MP3's frame that begins here, 0 where none does."""
+    if len(content) < FRAME or content[0] != 0xFF or content[1] >> 5 != 0b111:
+        return 0
+    version, layer = content[1] >> 3 & 3, content[1] >> 1 & 3
+    bits, rate, padding = content[2] >> 4, content[2] >> 2 & 3, content[2] >> 1 & 1
+    if version not in LESS or layer != 1 or not 0 < bits < 15 or rate == len(RATES):
+        return 0
+    first = version == 3
+    thousands = (BITS_OF_FIRST if first else BITS_OF_OTHERS)[bits - 1]
+    return (144 if first else 72) * 1_000 * thousands * LESS[version] // RATES[rate] + padding
 
 
 def _from_pipe(file: BinaryIO, about: Piped, held: bytes, seconds: float) -> Iterator[Array]:
@@ -121,6 +159,10 @@ def _scaled(samples: Array) -> Array:
     kind, size = samples.dtype.kind, samples.dtype.itemsize
     if kind == "f":
         return np.nan_to_num(samples.astype(np.float32), posinf=0, neginf=0)
+    if kind == "V":  # 24 bits, as the upper ones of 32
+        wide = np.zeros((*samples.shape, 4), dtype=np.uint8)
+        wide[..., 1:] = np.ascontiguousarray(samples).view(np.uint8).reshape(*samples.shape, size)
+        samples, size = wide.view("<i4")[..., 0], 4
     if kind == "u":
         return (samples.astype(np.float32) - 128) / np.float32(128)
     return samples.astype(np.float32) / np.float32(SCALE if size == 2 else 1 << 31)
@@ -156,7 +198,7 @@ def _format(content: bytes) -> Piped:
     dtype = DTYPES.get((kind, bits))
     if dtype is None or not channels or not rate:
         raise DataError(
-            f"expected a WAV of 8, 16 or 32 bits on stdin, got {bits} bits of format {kind}, {channels} "
+            f"expected a WAV of 8, 16, 24 or 32 bits on stdin, got {bits} bits of format {kind}, {channels} "
             f"channels, {rate} Hz. Name the file instead."
         )
     return Piped(rate, channels, dtype, None)

@@ -14,16 +14,21 @@ NEVER = -math.inf
 
 
 class Step(NamedTuple):
-    """What the network says: logarithms of the chances of the blank and of the tokens that are tried."""
+    """What the network says of the blank and of the tokens that are tried: logarithms, and chances, which are
+    larger by e^lift, and so are above 0.
+    """
 
     number: int
     log_blank: float
     logs: dict[int, float]
+    p_blank: float
     chances: dict[int, float]
+    lift: float
 
     @staticmethod
-    def of(number: int, log_blank: float, logs: dict[int, float]) -> Step:
-        return Step(number, log_blank, logs, {token: math.exp(log_p) for token, log_p in logs.items()})
+    def of(number: int, log_blank: float, logs: dict[int, float], lift: float = 0.0) -> Step:
+        chances = {token: math.exp(log_p + lift) for token, log_p in logs.items()}
+        return Step(number, log_blank, logs, math.exp(log_blank + lift), chances, lift)
 
 
 def advanced(
@@ -108,7 +113,7 @@ class _Best:
 def _kept(one: Prefix, step: Step) -> _Found:
     """A beginning that is there and stays: by the blank, its last token again, or once more written."""
     total = one.p_blank + one.p_token
-    p_blank = total * math.exp(step.log_blank)
+    p_blank = total * step.p_blank
     log_way, way_blank = one.best_way()
     p_token, log_token, way_token = 0.0, NEVER, one.way_token
     p = step.chances.get(one.token)
@@ -135,7 +140,10 @@ def _kept(one: Prefix, step: Step) -> _Found:
 def _longer(live: list[Prefix], step: Step, fusion: Fusion | None, best: _Best) -> list[_Found]:
     """Beginnings that are a token longer, and not there yet; without those that others surely beat."""
     found = []
-    tokens = [(log_p + (fusion.most(token) if fusion else 0.0), token) for token, log_p in step.logs.items()]
+    tokens = [
+        (log_p + step.lift + (fusion.most(token) if fusion else 0.0), token)
+        for token, log_p in step.logs.items()
+    ]
     tokens.sort(key=lambda one: (-one[0], one[1]))
     for one in live:
         total = one.p_blank + one.p_token

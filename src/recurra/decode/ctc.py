@@ -11,6 +11,7 @@ import numpy as np
 from recurra.data.tokens import BORDER, FIRST, UNKNOWN
 from recurra.decode.advance import Step, advanced, logarithm
 from recurra.decode.fusion import Fusion, State
+from recurra.decode.gaps import Gaps
 from recurra.decode.prefixes import MOST, Prefix, linked, listed, packed, room, unpacked
 from recurra.errors import ConfigError, DataError
 
@@ -20,6 +21,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 BLANK = BORDER
 # Chances are multiplied by 2^SCALE as soon as all are below 2^-SCALE, which changes no digit of them.
 SCALE = 256
+LOG_SCALE = SCALE * math.log(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Hypothesis(NamedTuple):
     score      logarithm of the text's chance, and what the language model adds
     logarithm  of the text's chance, of the likeliest way alone where no others were looked at
     before     what the language model knew before the first of them
+    whole      whether a word ends with the last of them, rather than goes on in the part after this one
     """
 
     tokens: list[int]
@@ -72,6 +75,7 @@ class Hypothesis(NamedTuple):
     score: float
     logarithm: float
     before: State = ()
+    whole: bool = True
 
 
 def greedy(log_p: Array) -> Hypothesis:
@@ -97,13 +101,17 @@ class Search:
     P(text | sound), summed over the ways to write it, and a language model's score. What is found does not
     depend on how the steps are cut into calls, nor on whether the search was kept as bytes in between.
 
-    separator: token between words, where there is one. Long texts are rather cut there.
+    separator: where words end, or the token between them. Long texts are cut there if they can be.
     """
 
     def __init__(
-        self, beam: Beam | None = None, fusion: Fusion | None = None, separator: int | None = None
+        self, beam: Beam | None = None, fusion: Fusion | None = None, separator: Gaps | int | None = None
     ) -> None:
-        self.beam, self.fusion, self.separator = beam or Beam(), fusion, separator
+        self.beam, self.fusion = beam or Beam(), fusion
+        if not isinstance(separator, Gaps):
+            alone = frozenset(() if separator is None else (separator,))
+            separator = Gaps(begins=alone, ends=alone)
+        self._gaps = separator
         self._prune = np.float32(-math.log(self.beam.prune) if self.beam.prune else math.inf)
         self._margin = -math.log(self.beam.margin) if self.beam.margin else math.inf
         self.steps = 0  # that have been fed, in all utterances
@@ -115,6 +123,7 @@ class Search:
         self._live = [self._root]  # by rank, the best first
         self._scale = 0
         self._settled: list[tuple[int, int, float]] = []  # token, frame, logarithm
+        self._whole = True  # whether a word ends with what was settled last
         self._before = self._root.state
         self.silent = 0  # steps since a token other than the blank was the likeliest
 
@@ -122,10 +131,6 @@ class Search:
     def written(self) -> bool:
         """Whether the best text since `restart` has any token."""
         return self._live[0].depth > 0
-
-    def paused(self, steps: int) -> bool:
-        """Whether something was written, and nothing but blanks for this many steps since."""
-        return self.written and self.silent >= steps
 
     def feed(self, log_p: Array) -> None:
         """Take in steps: logarithms of chances (V,) or (T, V). Raises DataError where they are no numbers."""
@@ -140,51 +145,43 @@ class Search:
         ends = np.bincount(at, minlength=len(rows)).cumsum().tolist()
         # Where both are equal, the blank counts.
         spoken = (likeliest > blanks).tolist()
+        # Of a step at which all is so unlikely that no chance would be above 0.
+        lifts = [max(0, int(top // -LOG_SCALE)) for top in tops.tolist()]
         first = 0
-        for blank, end, loud in zip(blanks.tolist(), ends, spoken, strict=True):
+        for blank, end, loud, lift in zip(blanks.tolist(), ends, spoken, lifts, strict=True):
             if first == end:
-                self._blank(blank)
+                self._blank(blank, lift)
             else:
-                self._step(blank, dict(zip(tokens[first:end], logs[first:end], strict=True)))
+                self._step(blank, dict(zip(tokens[first:end], logs[first:end], strict=True)), lift)
             self.silent = 0 if loud else self.silent + 1
             self.steps += 1
             first = end
 
-    def best(self, many: int | None = None) -> list[Hypothesis]:
+    def best(self, many: int | None = None, *, ended: bool = True) -> list[Hypothesis]:
         """The best texts so far, as if they ended here; without what `settled` has given.
 
         If all end in the middle of a word, and a closed dictionary has no such words, they are not ended.
+        ended: False for the best beginnings of texts that go on.
         """
-        ended = [self.fusion.end(one.state) if self.fusion else 0.0 for one in self._live]
-        if max(ended) == -math.inf:
-            ended = [0.0] * len(ended)
-        scores = [self._score(one) + end for one, end in zip(self._live, ended, strict=True)]
+        model = self.fusion if ended else None
+        ends = [model.end(one.state) if model else 0.0 for one in self._live]
+        if max(ends) == -math.inf:
+            ends = [0.0] * len(ends)
+        scores = [self._score(one) + end for one, end in zip(self._live, ends, strict=True)]
         order = sorted(range(len(scores)), key=lambda at: -scores[at])
         order = [at for at in order if scores[at] > -math.inf]
         return [self._told(self._live[at], scores[at]) for at in order[: many or self.beam.best]]
 
-    def agreed(self) -> list[int]:
-        """The tokens that all texts begin with by now, which will not change; without what was settled."""
-        common, *others = self._live
-        for other in others:
-            while common is not other:
-                if common.depth >= other.depth:
-                    assert common.parent is not None
-                    common = common.parent
-                else:
-                    assert other.parent is not None
-                    other = other.parent  # noqa: PLW2901
-        return [token for token, *_ in self._settled] + common.tokens()
-
     def settled(self) -> Hypothesis | None:
         """The beginning of a long text that has become certain since the last call, None for none.
 
-        `best` and `agreed` are without it from now on.  score, logarithm: of the best text as a whole.
+        `best` is without it from now on.  score, logarithm: of the best text as a whole.
         """
         if not self._settled:
             return None
         best = self._live[0]
         found = self._hypothesis([], [], self._score(best), self._logarithm(best))
+        found = found._replace(whole=self._whole)
         self._settled, self._before = [], self._root.state
         return found
 
@@ -195,7 +192,10 @@ class Search:
 
     @staticmethod
     def from_bytes(
-        raw: bytes, beam: Beam | None = None, fusion: Fusion | None = None, separator: int | None = None
+        raw: bytes,
+        beam: Beam | None = None,
+        fusion: Fusion | None = None,
+        separator: Gaps | int | None = None,
     ) -> Search:
         """The search that was kept as these bytes, whatever is after them; a new one of a zero."""
         search = Search(beam, fusion, separator)
@@ -205,9 +205,10 @@ class Search:
             search._before = search._root.state
         return search
 
-    def _blank(self, log_blank: float) -> None:
+    def _blank(self, log_blank: float, lift: int) -> None:
         """A step at which nothing but the blank is tried: ranks stay as they are."""
-        p = math.exp(log_blank)
+        p = math.exp(log_blank + lift * LOG_SCALE)
+        self._scale -= lift * SCALE
         for one in self._live:
             one.p_blank = (one.p_blank + one.p_token) * p
             one.p_token = 0.0
@@ -217,13 +218,14 @@ class Search:
             one.log_token = -math.inf
         self._rescale()
 
-    def _step(self, log_blank: float, logs: dict[int, float]) -> None:
+    def _step(self, log_blank: float, logs: dict[int, float], lift: int) -> None:
         """A step at which tokens are tried, with their logarithms."""
-        step = Step.of(self.steps, log_blank, logs)
+        step = Step.of(self.steps, log_blank, logs, lift * LOG_SCALE)
         live = advanced(self._live, step, self.fusion, width=self.beam.width, margin=self._margin)
         if not live:
             return  # nothing can be written at this step: it is left out
         self._live = live
+        self._scale -= lift * SCALE
         self._rescale()
         if max(one.depth for one in live) - self._root.depth > MOST:
             self._settle()
@@ -236,19 +238,20 @@ class Search:
             self._scale -= SCALE
 
     def _settle(self) -> None:
-        """Make the older half of the best text certain, up to the end of a word if there is one in it."""
+        """Make the older half of the best text certain, up to the end of a word if there is one in it.
+
+        What would not end a word there, or would, unlike the best text, is followed no longer.
+        """
         best, root = self._live[0], self._root
-        half = best.above(root.depth + (best.depth - root.depth) // 2)
-        cut = half
-        while cut.parent is not None and cut.token != self.separator:
-            cut = cut.parent
-        cut = half if cut is root else cut
-        gone = cut.depth - root.depth
+        gone, whole = self._gaps.place(best.tokens())
+        self._whole = whole if gone else self._whole
+        cut = best.above(root.depth + gone)
         steps = listed(best.best_way()[1])[:gone]
         self._settled += [(token, *step) for token, step in zip(cut.tokens(), steps, strict=True)]
         before, self._live = self._live, []
         for one in before:
-            if one.depth - cut.depth <= MOST and one.above(cut.depth) is cut:
+            same = one.above(cut.depth) is cut and (not gone or self._agrees(one, cut))
+            if same and one.depth - cut.depth <= MOST:
                 self._live.append(one)
             else:
                 one.forget()
@@ -263,6 +266,11 @@ class Search:
             above = above.parent
         cut.parent, self._root = None, cut
         self._rescale()
+
+    def _agrees(self, one: Prefix, cut: Prefix) -> bool:
+        """Whether what begins with a beginning is cut after it as the best text is."""
+        after = None if one is cut else one.above(cut.depth + 1).token
+        return self._gaps.agree(cut.token, after, whole=self._whole)
 
     def _logarithm(self, one: Prefix) -> float:
         return logarithm(one.p_blank + one.p_token) + self._scale * math.log(2)

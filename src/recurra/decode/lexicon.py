@@ -9,14 +9,11 @@ from typing import NamedTuple
 from recurra.data.tokens import BORDER, UNKNOWN, Tokens
 from recurra.decode.fusion import State
 from recurra.decode.ngrams import Backoff
+from recurra.decode.wordtree import LETTERS, OUTSIDE, ROOT, Lexicon
 
 # In the place of a letter: the end of a word, and perhaps the beginning of the next.
 SEPARATOR = -1
-# Letters are code points, bytes or numbers of phones, all of them below this.
-LETTERS = 1 << 21
 SPACE = ord(" ")
-# Nodes of the dictionary's tree: before a word, and outside it, in a word that it does not have.
-ROOT, OUTSIDE = 0, -1
 
 
 class Span(NamedTuple):
@@ -36,7 +33,8 @@ class Words:
     word with this beginning adds, whatever is before it, stands in advance.
 
     vocabulary  words by their numbers in the model; those beyond it are words that it does not know
-    spell       numbers of the words with these letters
+    spell       numbers of the words with these letters, or the lexicon of them, which is built faster once
+                than again for each weight
     letters     of each token, with SEPARATOR between words; see `letters_of`
     """
 
@@ -44,7 +42,7 @@ class Words:
         self,
         model: Backoff,
         vocabulary: Sequence[str],
-        spell: Mapping[tuple[int, ...], Sequence[int]],
+        spell: Mapping[tuple[int, ...], Sequence[int]] | Lexicon,
         letters: Sequence[tuple[int, ...]],
         *,
         weight: float = 1.0,
@@ -54,13 +52,17 @@ class Words:
     ) -> None:
         self.model, self.vocabulary, self.letters = model, vocabulary, letters
         self.weight, self.bonus, self.unknown, self.closed = weight, bonus, unknown, closed
-        # A node and a letter to the node of both; words, letters and the best score in advance of each node.
-        self._next: dict[int, int] = {}
-        self._words: dict[int, Sequence[int]] = {}
-        self._depth, self._ahead = [0], [0.0]
-        for spelling, words in spell.items():
-            if spelling and words:
-                self._take(spelling, words)
+        lexicon = spell if isinstance(spell, Lexicon) else Lexicon(model, spell)
+        self._next, self._words = lexicon.after, lexicon.words
+        ahead = weight * lexicon.best
+        # Of each node: what the likeliest word adds in advance, and what its letters do where it has no word.
+        self._ahead: list[float] = ahead.tolist()
+        self._depth: list[int] = lexicon.depth.tolist()
+        # What one letter adds at most, and what it does at most where it leaves the tree, which gives back
+        # what stands in advance.
+        self._letter = max(0.0, unknown)
+        leaving = -math.inf if closed else float((unknown * (lexicon.depth + 1) - ahead).max())
+        self._leaving = max(self._letter, leaving)
 
     def start(self) -> State:
         return (self.model.start(), ROOT)
@@ -92,41 +94,37 @@ class Words:
         return gain
 
     def most(self, token: int) -> float:
-        # What stands in advance is given back with the end of a word.
-        return math.inf if SEPARATOR in self.letters[token] else max(0.0, self.unknown)
+        letters = self.letters[token]
+        if SEPARATOR in letters:
+            return math.inf  # what stands in advance is given back with the end of a word
+        # The tree is left once in a word at most.
+        return self._leaving + (len(letters) - 1) * self._letter if letters else 0.0
 
-    def spans(self, tokens: Iterable[int], before: State | None = None) -> list[Span]:
-        """The words of a text, the last of them as if it ended here.  before: the state it goes on from."""
+    def spans(self, tokens: Iterable[int], before: State | None = None, *, whole: bool = True) -> list[Span]:
+        """The words of a text, the last of them as if it ended here.  before: the state it goes on from.
+
+        A word that has no letter here is left out, and one of which only a part is here has no number.
+        A closed dictionary has no word that has only begun.  whole: whether the last word ends here.
+        """
         found = []
         state, node = self.start() if before is None else before
-        first, at = 0, -1
+        part, first, at = node != ROOT, None, -1
         for at, token in enumerate(tokens):
             for letter in self.letters[token]:
                 if letter != SEPARATOR:
-                    if node == ROOT:
-                        first = at
+                    first = at if first is None else first
                     node, _ = self._spell(node, letter)
                 elif node != ROOT:
                     state, _, word = self._finish(state, node)
-                    found.append(Span(word, first, max(first, at - 1)))
-                    node = ROOT
-        if node != ROOT and at >= 0:
-            found.append(Span(self._finish(state, node)[2], first, at))
+                    if first is not None:
+                        found.append(Span(UNKNOWN if part else word, first, max(first, at - 1)))
+                    part, first, node = False, None, ROOT
+        if first is not None:
+            part = part or not whole
+            word = self._finish(state, node)[2]
+            if part or word != UNKNOWN or not self.closed:
+                found.append(Span(UNKNOWN if part else word, first, at))
         return found
-
-    def _take(self, spelling: tuple[int, ...], words: Sequence[int]) -> None:
-        """Put words of one spelling into the tree."""
-        alone = self.weight * max(self.model.step(0, word)[1] for word in words)
-        node = ROOT
-        for letter in spelling:
-            key = node * LETTERS + letter
-            if key not in self._next:
-                self._next[key] = len(self._depth)
-                self._depth.append(self._depth[node] + 1)
-                self._ahead.append(alone)
-            node = self._next[key]
-            self._ahead[node] = max(self._ahead[node], alone)
-        self._words[node] = tuple(words)
 
     def _spell(self, node: int, letter: int) -> tuple[int, float]:
         """The node after a letter, and what it adds."""

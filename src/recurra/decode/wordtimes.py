@@ -33,13 +33,14 @@ def word_times(
     """The words of a text.
 
     seconds: of a step.  words: the dictionary that names them, where the search had one; a word that it does
-    not have is spelt.  separator: the token between words where tokens are phones.
+    not have is spelt, and so is a part of one; of a closed dictionary a text that ends within a word has the
+    words before it.  separator: the token between words where tokens are phones.
     """
     numbers = hypothesis.tokens
     if words is None:
         spans = _spans(numbers, tokens, separator)
     else:
-        spans = words.spans(numbers, hypothesis.before or None)
+        spans = words.spans(numbers, hypothesis.before or None, whole=hypothesis.whole)
     found = []
     for word, first, last in spans:
         if words is not None and word != UNKNOWN:

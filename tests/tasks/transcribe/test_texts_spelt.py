@@ -148,6 +148,8 @@ def test_a_dictionary_in_its_usual_forms(tmp_path):
     path = tmp_path / "a.dic"
     path.write_text("# about\nread R IY D\nread(2)  R EH D # past\nread(3) R IY D\n\n'em\tAH M\n")
     assert read_phones(path, lower=False) == {"read": ("R IY D", "R EH D"), "'em": ("AH M",)}
+    path.write_text("  # indented\n\t;;; too\n \t \nC#  S IY # a note\n(2) T UW\n")
+    assert read_phones(path, lower=False) == {"C#": ("S IY",), "(2)": ("T UW",)}
     path.write_text("READ R IY D\n")
     assert read_phones(path, lower=True) == {"read": ("R IY D",)}
 
@@ -156,6 +158,8 @@ def test_words_are_looked_up_as_people_write_them():
     said = Pronounced({"READ": ["R IY D"], "o'clock": ["AX K"]})
     assert said.spell("Read, read! O'clock") == "R IY D | R IY D | AX K"
     assert said.missing("read reed O'CLOCK") == ["reed"]
+    assert said.ways("read,") == ["R IY D"]
+    assert said.ways("<read>") == ()
     assert kept({"READ": ["R IY D"], "RED": ["R EH D"]}, ["read reed"]) == {
         "read": ("R IY D",),
         "READ": ("R IY D",),
@@ -168,6 +172,10 @@ def test_words_are_looked_up_as_people_write_them():
     [
         (
             "ADA EY\nBOB\n",
+            r"a\.dic, line 2: expected a word and its phones, .* got no phone for 'BOB'",
+        ),
+        (
+            "ADA EY\nBOB # B AA B\n",
             r"a\.dic, line 2: expected a word and its phones, .* got no phone for 'BOB'",
         ),
         ("ADA EY | D\n", r"a\.dic, line 1: expected a word and its phones, .* got the phone '\|'"),

@@ -227,7 +227,7 @@ def test_phones_become_words_that_sound_so() -> None:
     assert heard.pieces == [["G", "OW", "R", "AY", "T", "T", "OW"]]
     assert heard.texts == ["go right /T OW/"]
     # A search with a dictionary writes words itself.
-    known = schema.model_copy(update={"language": Language(kind="words", arrays={}, source="the texts")})
+    known = schema.model_copy(update={"language": Language(kind="words", arrays={}, about="n-grams")})
     written = Cutter(known).heard([transcript("go write")])
     assert written.words == [["go", "write"]]
     assert written.pieces == [" ".join(PHONES[word][0] for word in ("go", "write")).split()]

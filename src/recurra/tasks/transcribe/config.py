@@ -91,7 +91,7 @@ class TranscribeConfig(TaskConfig):
         lt=1,
         description="Share of channels that are left out while training. Chosen if not given.",
     )
-    beam: int = Field(16, ge=1, description="Texts that are followed side by side; 1 for greedy.")
+    beam: int = Field(16, ge=1, description="Texts that are followed side by side; 1 follows the best alone.")
     lm: str | None = Field(
         None,
         description="What texts are likely: an ARPA file, a file of plain text, characters or words (of the "

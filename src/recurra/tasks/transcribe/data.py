@@ -12,12 +12,12 @@ import numpy as np
 
 from recurra.data.frequency import Array
 from recurra.data.parts import PARTS
-from recurra.data.tokens import Tokens
+from recurra.data.tokens import FIRST, Tokens
 from recurra.errors import DataError
 from recurra.tasks.transcribe import found as told
+from recurra.tasks.transcribe.counting import Texts, fit_language, language_files
 from recurra.tasks.transcribe.encoded import Encoded, encode, pronounced, roomy, spelt, written
 from recurra.tasks.transcribe.features import STACK, TAIL, LogMel, steps
-from recurra.tasks.transcribe.fusing import fit_language
 from recurra.tasks.transcribe.moments import moments
 from recurra.tasks.transcribe.phones import Pronounced, Ways, kept, read_phones
 from recurra.tasks.transcribe.problems import Problems
@@ -64,7 +64,7 @@ def read_recordings(config: TranscribeConfig, source: Any) -> TranscribeData:
         given = pronounced(given, ways, problems)
     if not len(given["train"]):
         problems.settle(False)
-    digest = _digest(given)
+    digest = _digest(given, language_files(config))
     parts, how = split(config, given)
     unit, reason = choose_unit(config, parts["train"].texts or [], parts["train"].seconds)
     tokens = fit_texts(spelt(parts["train"], ways), unit if ways is None else "words", config.vocabulary)
@@ -133,14 +133,18 @@ def _remarks(parts: Mapping[str, Recordings], tokens: Tokens | None) -> list[str
     return lines
 
 
-def _digest(parts: Mapping[str, Recordings]) -> str:
-    """sha256 of names, texts and files, part by part."""
+def _digest(parts: Mapping[str, Recordings], files: Sequence[Path] = ()) -> str:
+    """sha256 of names, texts and files, part by part, and of other files."""
     digest = hashlib.sha256()
     for name, part in sorted(parts.items()):
         digest.update(f"{name}\0{len(part)}\0".encode())
         for n, one in enumerate(part.names):
             text = "" if part.texts is None else part.texts[n]
             digest.update(f"{one}\0{text}\0".encode(errors="surrogatepass") + part.digests[n])
+    for path in files:
+        if path.is_file():  # one that is missing is told when it is read
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
 
 
@@ -151,9 +155,10 @@ def _schema(
     train, valid = parts["train"], parts["valid"]
     rate = train.recordings.rate
     texts, held_back = (part.recordings.texts or [] for part in (train, valid))
-    phones = None if ways is None else kept(ways, [*texts, *held_back])
     targets = [train.target[n] for n in range(len(train))]
-    language = fit_language(config, tokens, texts=texts, held_back=held_back, targets=targets, phones=phones)
+    language = fit_language(config, tokens, Texts(texts, held_back, targets), ways)
+    words = () if language is None else language[0].words[len(FIRST) :]
+    phones = None if ways is None else kept(ways, [*texts, *held_back, *words])
     mean, deviation = moments(train.recordings)
     schema = Schema(
         rate=rate,

@@ -14,6 +14,7 @@ from recurra.nn.linear import Linear
 from recurra.nn.recurrent import Recurrent
 from recurra.tasks.transcribe.config import TranscribeConfig
 from recurra.tasks.transcribe.features import STACK, LogMel
+from recurra.tasks.transcribe.fusing import Weighing
 from recurra.tasks.transcribe.schema import Schema
 
 State = dict[str, Tensor]
@@ -72,6 +73,7 @@ class Recogniser(nn.Module):
         for name, many in (schema.language.arrays if schema.language is not None else {}).items():
             self.register_buffer(f"language_{name}", torch.zeros(many, dtype=TYPES[name]))
         self.register_buffer("fused", torch.zeros(2, dtype=torch.float64))
+        self.weighing: Weighing | None = None  # see fusing.weighing
         never = torch.zeros(len(schema.tokens))
         never[UNKNOWN] = NEVER
         self.register_buffer("never", never, persistent=False)

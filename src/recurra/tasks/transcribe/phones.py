@@ -17,6 +17,8 @@ BETWEEN = "|"
 ANOTHER = re.compile(r"\(\d+\)$")
 # Lines that CMU's dictionaries have about themselves.
 ABOUT = (";;;", "#")
+# What follows the phones of a word, and says something about them.
+COMMENT = re.compile(r"\s#.*")
 # Words that are kept to be written again; large dictionaries of a language have about as many.
 MOST_WORDS = 150_000
 
@@ -28,9 +30,9 @@ def read_phones(path: Path, lower: bool) -> dict[str, tuple[str, ...]]:
     text, _ = decode(content(path), path.name)
     found: dict[str, list[str]] = {}
     for number, line in enumerate(text.decode().split("\n"), 1):
-        if not line.strip() or line.startswith(ABOUT):
+        if not line.strip() or line.lstrip().startswith(ABOUT):
             continue
-        word, *phones = line.split("#")[0].split() if "\t#" in line or " #" in line else line.split()
+        word, *phones = COMMENT.sub("", line).split()
         if not phones or BETWEEN in phones:
             got = f"no phone for {word!r}" if not phones else f"the phone {BETWEEN!r}"
             raise DataError(
@@ -38,7 +40,7 @@ def read_phones(path: Path, lower: bool) -> dict[str, tuple[str, ...]]:
                 file=path.name,
                 row=number,
             )
-        word = ANOTHER.sub("", word)
+        word = ANOTHER.sub("", word) or word
         ways = found.setdefault(word.lower() if lower else word, [])
         way = " ".join(phones)
         if way not in ways:
@@ -56,7 +58,11 @@ class Pronounced:
 
     def way(self, word: str) -> str | None:
         """The usual phones of a word, None where nobody says."""
-        return next((self._ways[one][0] for one in _spellings(word) if one in self._ways), None)
+        return next(iter(self.ways(word)), None)
+
+    def ways(self, word: str) -> Sequence[str]:
+        """All ways to say a word, the usual one first; none where nobody says."""
+        return next((self._ways[one] for one in _spellings(word) if one in self._ways), ())
 
     def missing(self, text: str) -> list[str]:
         """Words of a text that the dictionary does not have."""
@@ -71,10 +77,10 @@ class Pronounced:
 def kept(ways: Ways, texts: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """What a bundle keeps: words of the texts as these write them, and others while there is room."""
     found = {}
+    said = Pronounced(ways)
     for word in dict.fromkeys(word for text in texts for word in text.split()):
-        known = next((one for one in _spellings(word) if one in ways), None)
-        if known is not None:
-            found[word] = tuple(ways[known])
+        if known := said.ways(word):
+            found[word] = tuple(known)
     for word, those in ways.items():
         if len(found) >= MOST_WORDS:
             break
@@ -83,5 +89,7 @@ def kept(ways: Ways, texts: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _spellings(word: str) -> Iterable[str]:
-    for one in (word, word.strip(string.punctuation)):
+    # What stands in angles, as <noise> in a language model, is not said as the word in it is.
+    bare = word if word[:1] + word[-1:] == "<>" else word.strip(string.punctuation)
+    for one in (word, bare):
         yield from (one, one.upper(), one.lower())

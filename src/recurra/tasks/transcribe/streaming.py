@@ -146,7 +146,7 @@ class TranscribeSteps:
                     pool[name][slot] = part
                 continue
             _put(held["search"][slot], np.frombuffer(search.to_bytes(), dtype=np.uint8))
-            partial = self._utterance(search.best(1)[0]) if search.written else NOTHING
+            partial = self._utterance(search.best(1, ended=False)[0]) if search.written else NOTHING
             found.append(Heard(said, partial, seconds))
         return found
 

@@ -11,7 +11,7 @@ import torch
 from recurra.decode.ctc import Beam
 from recurra.tasks.base import Transcript
 from recurra.tasks.transcribe import hearing
-from recurra.tasks.transcribe.fusing import BONUS, WEIGHT, backoff, fusion, weighted
+from recurra.tasks.transcribe.fusing import BONUS, WEIGHT, fusion, weighing
 from recurra.tasks.transcribe.metrics import align, rate
 from recurra.tasks.transcribe.model import Recogniser
 from recurra.tasks.transcribe.streaming import TranscribeSteps
@@ -94,7 +94,8 @@ def logarithms(model: Recogniser, schema: Schema, sounds: Sequence[Array]) -> It
 def tune(model: Recogniser, config: TranscribeConfig, data: TranscribeData) -> None:
     """Find what makes the fewest errors in words and characters on some of the validation part."""
     schema, part = data.schema, data.valid
-    if schema.language is None:
+    weighed = weighing(model, schema)
+    if weighed is None:
         return
     weight, bonus = config.lm_weight, config.word_bonus
     rows = range(min(TRIED, len(part)))
@@ -102,11 +103,10 @@ def tune(model: Recogniser, config: TranscribeConfig, data: TranscribeData) -> N
     assert texts is not None
     told = dict(logarithms(model, schema, [part.recordings.samples(n) for n in rows]))
     found = [told[n] for n in rows]
-    counted, beam = backoff(model, schema.language), Beam(config.beam)
-    best = (np.inf, WEIGHT, BONUS)
+    beam, best = Beam(config.beam), (np.inf, WEIGHT, BONUS)
     for w in WEIGHTS if weight is None else (weight,):
         for b in BONUSES if bonus is None else (bonus,):
-            language = weighted(counted, schema, w, b)
+            language = weighed(w, b)
             heard = [searched(log_p, schema, beam, language).text for log_p in found]
             best = min(best, (errors(heard, [texts[n] for n in rows]), w, b))
     model.fused.copy_(torch.tensor(best[1:], dtype=torch.float64))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from recurra.data.tokens import Tokens
 from recurra.decode.ctc import Beam, Hypothesis, Search
 from recurra.decode.fusion import Fusion
+from recurra.decode.gaps import Gaps
 from recurra.decode.lexicon import Words
 from recurra.decode.wordtimes import Word, word_times
 from recurra.tasks.base import Transcript
@@ -22,17 +24,24 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def separator(tokens: Tokens) -> int | None:
-    """The token between two words, where there is one."""
-    between = {"characters": " ", "words": BETWEEN}.get(tokens.unit)
-    return tokens.tokens.index(between) if between in tokens.tokens else None
+@dataclass(frozen=True, slots=True)
+class Begun(Transcript):
+    """A part of what is said that the next part goes on with, without a space: within a word, or where there
+    is no space between words.
+    """
+
+
+def separator(tokens: Tokens) -> Gaps:
+    """Where a long text may be cut."""
+    return Gaps.of(tokens, BETWEEN)
 
 
 def utterance(schema: Schema, found: Hypothesis, language: Fusion | None) -> Transcript:
     """What a search found, as words."""
     known = language if isinstance(language, Words) else None
     words = word_times(found, schema.tokens, step_seconds(schema.rate), known, BETWEEN)
-    return Transcript(" ".join(word.text for word in words), tuple(words), found.score)
+    kind = Transcript if found.whole else Begun
+    return kind(" ".join(word.text for word in words), tuple(words), found.score)
 
 
 def searched(log_p: Array, schema: Schema, beam: Beam, language: Fusion | None) -> Transcript:
@@ -44,8 +53,21 @@ def searched(log_p: Array, schema: Schema, beam: Beam, language: Fusion | None) 
 
 
 def joined(parts: Sequence[Transcript]) -> Transcript:
-    """Transcripts one after the other."""
-    words: tuple[Word, ...] = tuple(word for part in parts for word in part.words)
-    return Transcript(
-        " ".join(part.text for part in parts if part.text), words, sum(part.score for part in parts)
-    )
+    """Transcripts one after the other, with a space between, unless the first of two is `Begun`."""
+    words: list[Word] = []
+    text, begun = "", False
+    for part in parts:
+        if not part.text:
+            continue
+        if begun and words and part.words:
+            words[-1:] = [_one(words[-1], part.words[0]), *part.words[1:]]
+        else:
+            words += part.words
+        text += part.text if begun or not text else f" {part.text}"
+        begun = isinstance(part, Begun)
+    return Transcript(text, tuple(words), sum(part.score for part in parts))
+
+
+def _one(first: Word, last: Word) -> Word:
+    """A word of its two parts."""
+    return Word(first.text + last.text, first.begin, last.end, min(first.confidence, last.confidence))
