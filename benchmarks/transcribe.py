@@ -248,12 +248,13 @@ def page(results: dict[str, dict[str, Any]]) -> str:
     if "speed" in results:
         found = results["speed"]
         rates = ", ".join(f"{rate:.0f}× {name}" for name, rate in found["times faster"].items())
+        p50, p90 = (f"{1000 * found['late'][name]:+.0f} ms" for name in ("p50", "p90"))
         text += (
-            f"\n\n### Listening\n\nFaster than the recordings last, on one core: {rates} (aim: 50×). A word "
-            f"is told {1000 * found['late']['p50']:.0f} ms after it has ended in the median, "
-            f"{1000 * found['late']['p90']:.0f} ms in nine of ten of {found['heard']} recordings (AN4's "
-            f"test, fed {1000 * CHUNK:.0f} ms at a time; aim: 300 ms). The same bits in whole recordings, at "
-            f"random cuts and 10 ms at a time: {'yes' if found['same'] else 'no'}."
+            f"\n\n### Listening\n\nFaster than the recordings last, on one core: {rates} (aim: 50×). The "
+            f"last word of a recording is told {p50} after its sound has fallen by {SPEECH_ABOVE:.0f} dB in "
+            f"the median, {p90} in nine of ten of {found['heard']} recordings (AN4's test, fed "
+            f"{1000 * CHUNK:.0f} ms at a time, its working time included; aim: 300 ms). The same bits in "
+            f"whole recordings, at random cuts and 10 ms at a time: {'yes' if found['same'] else 'no'}."
         )
     return text
 
