@@ -16,6 +16,7 @@ import torch
 import recurra
 from counting.task import Counting
 from recurra.errors import ConfigError, Stopped, TrainingError
+from recurra.tasks import TASKS
 from recurra.train import checkpoint, loop
 
 
@@ -200,7 +201,7 @@ def test_options_that_make_no_sense(numbers: Path, tmp_path: Path) -> None:
         fit(numbers, tmp_path / "run", x=4)
     with pytest.raises(
         ConfigError,
-        match=r"expected a task among forecast, .*, translate, got 'forecats'. Name one of these.",
+        match=f"expected a task among {', '.join(TASKS)}, got 'forecats'. Name one of these.",
     ):
         recurra.fit("forecats", numbers, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
