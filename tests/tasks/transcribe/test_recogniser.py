@@ -146,7 +146,9 @@ def test_sizes_grow_with_time_and_speech() -> None:
         "rows": 16,
         "passes": of(60, 80_000, hidden=48, layers=2).passes,
         "dropout": 0.1,
+        "otherwise": pytest.approx(0.4 * min(1, of(60, 80_000, hidden=48, layers=2).passes / 100)),
     }
+    assert of(1e6, 80_000, live=False).otherwise == 1
 
 
 def test_the_bundle_has_the_language_model(data: TranscribeData, tmp_path: Path) -> None:

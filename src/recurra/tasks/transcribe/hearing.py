@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# Passes over the recordings from which on they are said as much otherwise as they may be.
-MANY_PASSES = 100
-
 
 def normal(schema: Schema) -> Normal:
     """What takes the mean off frames."""
@@ -40,8 +37,7 @@ def with_tail(frames: Array) -> Array:
 
 def learnt(schema: Schema, part: Encoded, keys: Array) -> Batch:
     """Recordings of a part as they are learnt from; keys (B, 3): number, seed and epoch."""
-    # A network that has little time to learn learns more from recordings as they are.
-    strength = min(1.0, schema.shape.passes / MANY_PASSES)
+    strength = schema.shape.otherwise
     found = []
     for number, *draw in keys.tolist():
         rng = np.random.default_rng([*draw, number])

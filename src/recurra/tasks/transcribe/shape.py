@@ -18,6 +18,10 @@ LEAST_PASSES, STEPS, FEW, MOST_PASSES = 60.0, 100_000, 10.0, 200.0
 # Steps of the training part for each unit of a layer: of little speech a wide network learns but that.
 STEPS_PER_UNIT = 250
 DROPOUT = 0.3
+# Passes from which on recordings are said as much otherwise as they may be: a network that has little time
+# learns more from them as they are. One that reads forwards must tell words before it has heard them whole,
+# and learns to guess where they are said too much otherwise: so much of it.
+MANY_PASSES, FORWARDS = 100.0, 0.4
 # Recordings of a batch, and batches of a pass at least, where there are enough recordings.
 ROWS, LEAST_BATCHES = 16, 50
 # Operations of training for each weight and step; how many to count on in a second of the time budget (2
@@ -27,7 +31,10 @@ OPERATIONS, SPEED, BESIDES, PLANNED = 6, 1.2e11, 1e6, 0.85
 
 
 class Shape(BaseModel):
-    """Sizes of the network, recordings of a batch, passes over them, and the share of channels left out."""
+    """Sizes of the network, recordings of a batch, passes over them, and the share of channels left out.
+
+    otherwise: how much recordings are said otherwise while training, from 0 to 1.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -36,6 +43,7 @@ class Shape(BaseModel):
     rows: int = ROWS
     passes: float = 1.0
     dropout: float = DROPOUT
+    otherwise: float = 1.0
 
 
 def sizes(config: TranscribeConfig, *, inputs: int, tokens: int, recordings: int, steps: int) -> Shape:
@@ -56,6 +64,7 @@ def sizes(config: TranscribeConfig, *, inputs: int, tokens: int, recordings: int
         rows=int(np.clip(recordings // LEAST_BATCHES, 1, ROWS)),
         passes=passes,
         dropout=DROPOUT if config.dropout is None else config.dropout,
+        otherwise=min(1.0, passes / MANY_PASSES) * (FORWARDS if config.live else 1.0),
     )
 
 
