@@ -7,9 +7,10 @@ import hashlib
 import io
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -39,6 +40,17 @@ class File:
     part: Part
     notes: tuple[str, ...]
     sha256: bytes
+
+
+def named_paths(source: Any) -> list[Path] | None:
+    """The paths that a source names, none where it names nothing, None for a frame."""
+    if source is None:
+        return []
+    if isinstance(source, str | Path):
+        return [Path(source)]
+    if isinstance(source, Sequence) and all(isinstance(one, str | Path) for one in source):
+        return [Path(one) for one in source]
+    return None
 
 
 def read_file(path: Path) -> File:

@@ -50,6 +50,17 @@ class Method(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class OfTexts:
+    """A Method that wrote texts."""
+
+    name: str
+    texts: Sequence[str]
+    metrics: dict[str, float]
+    intervals: dict[str, Interval]
+    differences: dict[str, Difference]
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """A metric in the table.  best: finds the best of its values (np.nanmin, np.nanmax); None marks none."""
 

@@ -54,6 +54,16 @@ def _in_range(value: float | str | None) -> float | str | None:
 Part = Annotated[float | str | None, BeforeValidator(share_or_file), AfterValidator(_in_range)]
 
 
+def leave_some(valid: float | str | None, test: float | str | None, what: str) -> None:
+    """Raises ValueError where two shares, kept for validation and the test, leave nothing to learn from."""
+    shares = [one for one in (valid, test) if isinstance(one, int | float)]
+    if sum(shares) >= 1:
+        raise ValueError(
+            f"expected shares that leave {what} to learn from, got {shares[0]:g} for validation and "
+            f"{shares[1]:g} for the test. Give smaller ones."
+        )
+
+
 class TaskConfig(BaseModel):
     """Options that every task has. Each field's description is its `--help`."""
 

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from recurra.tasks.base import Part, TaskConfig
+from recurra.tasks.base import Part, TaskConfig, leave_some
 
 # Share of a text that nobody split, for validation and for the test.
 SHARE = 0.05
@@ -72,12 +72,7 @@ class LanguageConfig(TaskConfig):
                 "expected a part of the text for validation, which says when to stop, got a share of 0. "
                 "Give a share such as 0.05, or a file."
             )
-        shares = [one for one in (self.valid, self.test) if isinstance(one, int | float)]
-        if sum(shares) >= 1:
-            raise ValueError(
-                f"expected shares that leave text to learn from, got {shares[0]:g} for validation and "
-                f"{shares[1]:g} for the test. Give smaller ones."
-            )
+        leave_some(self.valid, self.test, "text")
         if self.unit == "bytes" and self.vocabulary is not None:
             raise ValueError(
                 "expected no size of the vocabulary for bytes, of which there are 256, got "

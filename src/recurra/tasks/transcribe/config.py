@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from recurra.tasks.base import Part, TaskConfig
+from recurra.tasks.base import Part, TaskConfig, leave_some
 
 # Share of recordings that nobody split, for validation and for the test, and how many they are at most.
 SHARE, MOST = 0.1, 500
@@ -118,12 +118,7 @@ class TranscribeConfig(TaskConfig):
                 "expected recordings for validation, which say when to stop, got a share of 0. Give a share "
                 "such as 0.1, or a table."
             )
-        shares = [one for one in (self.valid, self.test) if isinstance(one, int | float)]
-        if sum(shares) >= 1:
-            raise ValueError(
-                f"expected shares that leave recordings to learn from, got {shares[0]:g} for validation and "
-                f"{shares[1]:g} for the test. Give smaller ones."
-            )
+        leave_some(self.valid, self.test, "recordings")
         if self.phones is not None and self.unit is not None:
             raise ValueError(
                 f"expected texts to be spelt in one way, got phones and the unit {self.unit}. Leave one out."

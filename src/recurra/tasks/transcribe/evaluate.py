@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from recurra.report.methods import Difference, Interval
+from recurra.report.methods import OfTexts
 from recurra.report.signature import signature
 from recurra.tasks.base import Evaluation, Score
 from recurra.tasks.transcribe import verdict
@@ -36,17 +36,6 @@ FREQUENT, NEAREST = "Most frequent transcript", "Nearest training recording"
 
 
 @dataclass(frozen=True, slots=True)
-class Method:
-    """One method's results; `differences` are the model's gains over it, none for the model itself."""
-
-    name: str
-    texts: Sequence[str]
-    metrics: dict[str, float]
-    intervals: dict[str, Interval]
-    differences: dict[str, Difference]
-
-
-@dataclass(frozen=True, slots=True)
 class Detail:
     """What the report draws: which recordings were judged, and every method, the model first."""
 
@@ -54,7 +43,7 @@ class Detail:
     recordings: Encoded
     metric: str  # the one that methods are compared by
     token: Literal["word", "character", "phone"]  # what it counts
-    methods: tuple[Method, ...]
+    methods: tuple[OfTexts, ...]
     transcripts: Sequence[Transcript]  # the model's
     texts: Sequence[str]  # what was said
     aligned: Aligned  # the model's tokens beside those
@@ -134,7 +123,7 @@ class Judge:
             self.piece if self.metric in ("cer", "per") else "word"
         )
         self.resampling = Resampling(len(texts), speakers, seed)
-        self.methods: list[Method] = []
+        self.methods: list[OfTexts] = []
         self.aligned: dict[str, Aligned] = {}
         self._ours: dict[str, Array] = {}
 
@@ -165,7 +154,7 @@ class Judge:
                 )
         if not self.methods:
             self.aligned, self._ours = aligned, draws
-        self.methods.append(Method(name, heard.texts, values, intervals, differences))
+        self.methods.append(OfTexts(name, heard.texts, values, intervals, differences))
 
     def _measured(self, sums: Array) -> dict[str, Array]:
         """Metrics (R,) of sums (R, 10): words by kind, pieces by kind, texts all right, and all texts."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from recurra.data.audio import UNREADABLE, is_audio
 from recurra.data.corpus import ABOUT
@@ -18,17 +16,6 @@ TABLES = (".csv", ".tsv", *JSON_ENDINGS, *PARQUET_ENDINGS)
 def is_table(path: Path) -> bool:
     """Whether a file's name is that of a table."""
     return Path(path.name.lower().removesuffix(".gz")).suffix in TABLES
-
-
-def paths_of(source: Any) -> list[Path] | None:
-    """The paths, none where nothing is named, None for a frame."""
-    if source is None:
-        return []
-    if isinstance(source, str | Path):
-        return [Path(source)]
-    if isinstance(source, Sequence) and all(isinstance(one, str | Path) for one in source):
-        return [Path(one) for one in source]
-    return None
 
 
 def files_in(folder: Path) -> list[Path]:

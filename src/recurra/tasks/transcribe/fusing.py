@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# What a language model counts, and each word, before they are found on the validation part.
-WEIGHT, BONUS = 0.5, 0.5
-
-
 Weighing = Callable[[float, float], Fusion]
 
 

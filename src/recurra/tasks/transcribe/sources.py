@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from recurra.data.audio import is_audio
 from recurra.data.delimited import decode
-from recurra.data.files import content
+from recurra.data.files import content, named_paths
 from recurra.data.parts import named_parts, part_of
 from recurra.errors import ConfigError, DataError
 from recurra.report.numbers import count
@@ -19,7 +19,6 @@ from recurra.tasks.transcribe.folders import (
     files_in,
     is_about,
     is_table,
-    paths_of,
     stem,
     text_of,
 )
@@ -78,7 +77,7 @@ def read_like(columns: Columns, source: Any, alone: bool, problems: Problems) ->
 
 def _only_heard(columns: Columns, source: Any, problems: Problems) -> tuple[list[Clip], list[str]]:
     """Recordings in the order in which they are named; those of a folder by their names."""
-    paths = paths_of(source)
+    paths = named_paths(source)
     if paths is None:
         found = read_listed(source, columns, later=True, alone=True)
         return found.clips, found.remarks
@@ -105,7 +104,7 @@ class _Reading:
 
     def read(self, source: Any) -> Found:
         """Recordings by part; where nothing tells of parts, all are "train"."""
-        paths = paths_of(source)
+        paths = named_paths(source)
         if paths is None:
             return _by_column(self._listed(source))
         if not paths:

@@ -11,7 +11,7 @@ import torch
 from recurra.decode.ctc import Beam
 from recurra.tasks.base import Transcript
 from recurra.tasks.transcribe import hearing
-from recurra.tasks.transcribe.fusing import BONUS, WEIGHT, fusion, weighing
+from recurra.tasks.transcribe.fusing import fusion, weighing
 from recurra.tasks.transcribe.metrics import align, rate
 from recurra.tasks.transcribe.model import Recogniser
 from recurra.tasks.transcribe.streaming import TranscribeSteps
@@ -103,13 +103,13 @@ def tune(model: Recogniser, config: TranscribeConfig, data: TranscribeData) -> N
     assert texts is not None
     told = dict(logarithms(model, schema, [part.recordings.samples(n) for n in rows]))
     found = [told[n] for n in rows]
-    beam, best = Beam(config.beam), (np.inf, WEIGHT, BONUS)
+    beam, tried = Beam(config.beam), list[tuple[float, float, float]]()
     for w in WEIGHTS if weight is None else (weight,):
         for b in BONUSES if bonus is None else (bonus,):
             language = weighed(w, b)
             heard = [searched(log_p, schema, beam, language).text for log_p in found]
-            best = min(best, (errors(heard, [texts[n] for n in rows]), w, b))
-    model.fused.copy_(torch.tensor(best[1:], dtype=torch.float64))
+            tried.append((errors(heard, [texts[n] for n in rows]), w, b))
+    model.fused.copy_(torch.tensor(min(tried)[1:], dtype=torch.float64))
 
 
 def errors(heard: Sequence[str], said: Sequence[str]) -> float:

@@ -10,7 +10,8 @@ from recurra.report.numbers import count, percent
 from recurra.tasks.transcribe.metrics import LABELS, LEFT_OUT, LOWER_IS_BETTER, PUT_IN, RIGHT, SUBSTITUTED
 
 if TYPE_CHECKING:
-    from recurra.tasks.transcribe.evaluate import Detail, Method
+    from recurra.report.methods import Method
+    from recurra.tasks.transcribe.evaluate import Detail
 
 NOTHING = (
     "Nothing could be evaluated: there is no recording in the test part. Give more, or a larger share with "

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from recurra.tasks.base import Part, TaskConfig
+from recurra.tasks.base import Part, TaskConfig, leave_some
 
 # Share of pairs that nobody split, for validation and for the test, and how many they are at most.
 SHARE, MOST = 0.05, 2_000
@@ -86,10 +86,5 @@ class TranslateConfig(TaskConfig):
             )
         if (self.source is None) != (self.target is None):
             raise ValueError("expected both source and target or neither, got one. Name the other, too.")
-        shares = [one for one in (self.valid, self.test) if isinstance(one, int | float)]
-        if sum(shares) >= 1:
-            raise ValueError(
-                f"expected shares that leave pairs to learn from, got {shares[0]:g} for validation and "
-                f"{shares[1]:g} for the test. Give smaller ones."
-            )
+        leave_some(self.valid, self.test, "pairs")
         return self

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from recurra.decode.beam import Hypothesis
-from recurra.report.methods import Difference, Interval
+from recurra.report.methods import Difference, OfTexts
 from recurra.report.signature import signature
 from recurra.tasks.base import Evaluation, Score
 from recurra.tasks.translate import verdict
@@ -25,17 +25,6 @@ COPY, PHRASES = "The source as it is", "Most frequent phrases"
 
 
 @dataclass(frozen=True, slots=True)
-class Method:
-    """One method's results; `differences` are the model's gains over it, none for the model itself."""
-
-    name: str
-    texts: Sequence[str]
-    metrics: dict[str, float]
-    intervals: dict[str, Interval]
-    differences: dict[str, Difference]
-
-
-@dataclass(frozen=True, slots=True)
 class Detail:
     """What the report draws: which pairs were judged, and every method, the model first."""
 
@@ -43,7 +32,7 @@ class Detail:
     pairs: Encoded
     references: list[list[str]]
     metric: str  # the one that methods are compared by
-    methods: tuple[Method, ...]
+    methods: tuple[OfTexts, ...]
     hypotheses: Sequence[Hypothesis]  # the model's
     each: Array  # (N,) chrF of each of the model's translations
     signatures: dict[str, str]
@@ -110,8 +99,8 @@ def evaluate(
     return Evaluation([Score(one.name, one.metrics) for one in methods], words, label, detail)
 
 
-def _compared(texts: dict[str, Sequence[str]], judge: Judge) -> tuple[Method, ...]:
-    methods: list[Method] = []
+def _compared(texts: dict[str, Sequence[str]], judge: Judge) -> tuple[OfTexts, ...]:
+    methods: list[OfTexts] = []
     ours: dict[str, Array] = {}
     for name, of in texts.items():
         values, draws = judge.metrics(of), judge.draws(of)
@@ -125,5 +114,5 @@ def _compared(texts: dict[str, Sequence[str]], judge: Judge) -> tuple[Method, ..
         else:
             ours = draws
         intervals["chrf"] = judge.chrf_interval(of)
-        methods.append(Method(name, of, values, intervals, differences))
+        methods.append(OfTexts(name, of, values, intervals, differences))
     return tuple(methods)

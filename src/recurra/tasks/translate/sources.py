@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recurra.data.corpus import find_paths
-from recurra.data.files import JSON_ENDINGS, PARQUET_ENDINGS
+from recurra.data.files import JSON_ENDINGS, PARQUET_ENDINGS, named_paths
 from recurra.data.parts import part_of
 from recurra.data.tables import read_table
 from recurra.errors import ConfigError, DataError
@@ -33,7 +32,7 @@ class Found:
 def read_sources(config: TranslateConfig, source: Any) -> Found:
     """Pairs to fit on, with those of parts that have files of their own. Raises DataError, ConfigError."""
     named = None if config.source is None or config.target is None else (config.source, config.target)
-    paths = _paths(source)
+    paths = named_paths(source)
     if not paths and paths is not None:
         found = _two_files(named)
     elif paths is None or (
@@ -59,7 +58,7 @@ def read_sources(config: TranslateConfig, source: Any) -> Found:
 def read_like(schema: Schema, source: Any, alone: bool) -> tuple[Pairs, list[str]]:
     """Pairs of other files for a model of this schema. alone: sources without targets will do."""
     names = schema.names
-    paths = _paths(source)
+    paths = named_paths(source)
     if paths is None or (paths and all(is_table(path) for path in paths)):
         pairs, _ = from_table(read_table(source), _known(source, names), alone)
         return pairs, []
@@ -97,17 +96,6 @@ def ending(path: Path) -> str:
 
 def _stem(path: Path) -> str:
     return str(path.with_name(Path(path.name.removesuffix(".gz")).stem))
-
-
-def _paths(source: Any) -> list[Path] | None:
-    """The paths, none where nothing is named, None for a frame."""
-    if source is None:
-        return []
-    if isinstance(source, str | Path):
-        return [Path(source)]
-    if isinstance(source, Sequence) and all(isinstance(one, str | Path) for one in source):
-        return [Path(one) for one in source]
-    return None
 
 
 def _two_files(named: tuple[str, str] | None) -> Found:

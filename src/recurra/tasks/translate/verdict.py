@@ -11,7 +11,7 @@ from recurra.report.numbers import percent
 from recurra.tasks.translate.metrics import NAMES
 
 if TYPE_CHECKING:
-    from recurra.tasks.translate.evaluate import Method
+    from recurra.report.methods import Method
 
 NOTHING = (
     "Nothing could be evaluated: there is no pair in the test part. Give more, or a larger share with --test."
