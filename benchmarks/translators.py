@@ -20,11 +20,13 @@ from recurra.tasks.translate.config import TranslateConfig
 from recurra.tasks.translate.decoding import translated
 from recurra.tasks.translate.model import Batch, Translator
 from recurra.tasks.translate.schema import Schema
-from recurra.tasks.translate.shape import Shape
+from recurra.tasks.translate.shape import Shape, weights
 
 CLIP, RATE, PAIRS, LENGTHS = 1.0, 1e-3, 64, (6, 22)
 # Sentences that are translated in one sample, and tokens of each translation at most.
 SENTENCES, MOST = 32, 20
+# What takes the operations of a side's products with its weights, and nothing else, at the machine's best.
+LIMIT, SQUARE = "products alone", 1024
 SHAPES = {
     "GRU 256, 4,000 tokens": ("GRU", 256, 4_000),
     "GRU 512, 8,000 tokens": ("GRU", 512, 8_000),
@@ -67,8 +69,32 @@ def learning(shape: tuple[str, int, int], effort: Effort) -> dict[str, float]:
     ours, schema = made(*shape)
     batch = drawn(shape[2], PAIRS)
     tokens = int((batch.target_lengths + 1).sum())
-    sides = {"Recurra": _step(ours, batch), "torch.nn": _step(plain(ours, schema), batch)}
+    read = int(batch.source_lengths.sum())
+    sides = {
+        "Recurra": _step(ours, batch),
+        "torch.nn": _step(plain(ours, schema), batch),
+        LIMIT: _products(3 * _operations(shape, read, tokens)),
+    }
     return {name: tokens / seconds for name, seconds in medians(interleaved(sides, effort)).items()}
+
+
+def _operations(shape: tuple[str, int, int], source: int, target: int) -> float:
+    """Of the products with weights, forward."""
+    cell, hidden, tokens = shape
+    of_source, of_target = weights(configure(TranslateConfig, {"cell": cell}), tokens, hidden)
+    return 2.0 * (of_source * source + of_target * target)
+
+
+def _products(operations: float) -> Callable[[], None]:
+    """As many operations in products of large square matrices."""
+    a, b = torch.rand(SQUARE, SQUARE), torch.rand(SQUARE, SQUARE)
+    times = max(1, round(operations / (2 * SQUARE**3)))
+
+    def run() -> None:
+        for _ in range(times):
+            torch.mm(a, b)
+
+    return run
 
 
 def _step(model: Translator, batch: Batch) -> Callable[[], None]:
@@ -151,7 +177,12 @@ def searching(shape: tuple[str, int, int], effort: Effort) -> dict[str, float]:
     def by_ours() -> None:
         translated(ours, schema, sources, beam)
 
-    sides = {"Recurra": by_ours, "torch.nn": by_cells}
+    written = SENTENCES * beam.width * (MOST + 1)
+    sides = {
+        "Recurra": by_ours,
+        "torch.nn": by_cells,
+        LIMIT: _products(_operations(shape, int(batch.source_lengths.sum()), written)),
+    }
     return {name: SENTENCES / seconds for name, seconds in medians(interleaved(sides, effort)).items()}
 
 

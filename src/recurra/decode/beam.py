@@ -117,8 +117,8 @@ def search(
         scores, attention = decoder.step(parents, [one.number for one, _ in rows], tokens)
         if len(never):
             scores[:, list(never)] = -math.inf
-        best, which = scores.double().topk(min(beam.width + 1, scores.shape[1]), 1)
-        best_of, which_of = best.numpy(), which.numpy()
+        best, which = scores.topk(min(beam.width + 1, scores.shape[1]), 1)
+        best_of, which_of = best.double().numpy(), which.numpy()
         at, kept = 0, []
         for one, weights in zip(going, attention, strict=True):
             many = len(one.live)
