@@ -69,7 +69,9 @@ class TranslateConfig(TaskConfig):
         description="Share of channels that are left out while training. Chosen by how often the pairs can "
         "be read in the time budget when not given.",
     )
-    beam: int = Field(5, ge=1, description="Translations that are followed side by side; 1 for greedy.")
+    beam: int = Field(
+        5, ge=1, description="Translations that are followed side by side; 1 follows the best alone."
+    )
     length_penalty: float = Field(
         1.0, ge=0, description="Above 0: longer translations, as (5 + length)^X / 6^X divides their scores."
     )
