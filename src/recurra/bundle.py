@@ -23,6 +23,8 @@ from recurra.errors import BundleError, ConfigError
 from recurra.stream import Stream
 from recurra.stream.snapshot import Identity
 from recurra.tasks.base import (
+    Caption,
+    Captions,
     Evaluation,
     Score,
     Scores,
@@ -167,6 +169,31 @@ class Bundle:
             raise self._cannot("transcribes", "`recurra fit transcribe` has written")
         with torch.no_grad():
             return self.task.transcribe(self.model, self.config, self.schema, sounds)
+
+    def caption(
+        self,
+        pictures: Sequence[Any],
+        *,
+        beam: int | None = None,
+        best: int = 1,
+        length_penalty: float | None = None,
+        most: int | None = None,
+    ) -> list[list[Caption]]:
+        """The `best` captions of each picture, the best first. What is None is as the bundle was fitted.
+
+        pictures  paths, the bytes of files, or features where the bundle reads those
+        beam, length_penalty  see `Beam`, of recurra.decode.beam
+        most  tokens of a caption, at most
+        Raises DataError for a picture that cannot be read, and ConfigError, also for a bundle of a task that
+        does not caption.
+        """
+        if not isinstance(self.task, Captions):
+            raise self._cannot("captions pictures", "`recurra fit caption` has written")
+        given: dict[str, Any] = {"width": beam, "length_penalty": length_penalty, "most": most, "best": best}
+        own = self.task.beam(self.config)
+        search = replace(own, **{name: value for name, value in given.items() if value is not None})
+        with torch.no_grad():
+            return self.task.caption(self.model, self.schema, pictures, search)
 
     def stream(self, keep: int = 0) -> Stream:
         """A sequence that is read as it comes, an observation at a time, in constant memory.

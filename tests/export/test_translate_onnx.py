@@ -67,7 +67,12 @@ def test_the_reader_finds_what_the_bundle_finds(options: dict[str, Any], tmp_pat
     assert max(written.difference.values()) <= 1e-5
     assert max(written.loss.values()) < 0.5
     graphs = {f"{name}.{end}" for name in ("encoder", "step") for end in ("onnx", "int8.onnx")}
-    assert {path.name for path in folder.iterdir()} == graphs | {"reader.json", "reader.py", "translator.py"}
+    assert {path.name for path in folder.iterdir()} == graphs | {
+        "reader.json",
+        "reader.py",
+        "translator.py",
+        "writer.py",
+    }
     model = reader.load(folder)
     for text in SAMPLE:
         whole = " ".join(text.split()) if options["unit"] == "words" else text.strip()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import recurra
 from recurra import sealed
 from recurra.errors import ConfigError
-from recurra.export import reader, recogniser, translator
+from recurra.export import captioner, reader, recogniser, translator, writer
 from recurra.export.int8 import rounded
 from recurra.export.prove import proved, runner, worst
 from recurra.onnxgraph.graph import need_onnx
@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 FORMAT = 1
 RECORD = "reader.json"
 # Of a task whose reader needs more than reader.py has.
-BESIDE = {"translate": translator, "transcribe": recogniser}
+BESIDE = {
+    "translate": (translator, writer),
+    "transcribe": (recogniser,),
+    "caption": (captioner, writer),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ def export_bundle(
     words = tuple(_words(exported, difference, loss, {name: len(one) for name, one in files.items()}))
     record = _record(bundle, exported, difference, loss)
     files[RECORD] = json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False).encode() + b"\n"
-    modules = [reader, *(BESIDE[name] for name in [bundle.task.name] if name in BESIDE)]
+    modules = (reader, *BESIDE.get(bundle.task.name, ()))
     files |= {Path(str(one.__file__)).name: Path(str(one.__file__)).read_bytes() for one in modules}
     try:
         _write(target, files)

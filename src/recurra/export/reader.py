@@ -9,6 +9,7 @@ It needs numpy, onnxruntime and Python's own library, neither recurra nor torch:
     model.score("To be, or not to be")  # language: each token with its surprise
     model.translate(["ein Satz"])       # translate: the best translations; needs translator.py beside it
     model.transcribe(samples)           # transcribe: what is said in a recording; needs recogniser.py
+    model.caption(["photo.jpg"])        # caption: what pictures show; needs captioner.py
     model.predict(past=…, members=…)    # forecast: quantiles of inputs as reader.json describes them
 """
 
@@ -36,7 +37,11 @@ NEXT = "next_"
 TOGETHER = 20_000  # padded steps that are looked at together
 REMEMBERED = 500_000  # words with their pieces; of more, memory would grow with the text
 # What reads the models of a task, and in which file beside this one it stands.
-BESIDE = {"translate": ("translator", "Translator"), "transcribe": ("recogniser", "Recogniser")}
+BESIDE = {
+    "translate": ("translator", "Translator"),
+    "transcribe": ("recogniser", "Recogniser"),
+    "caption": ("captioner", "Captioner"),
+}
 BORDER, UNKNOWN = 0, 1  # of a language model's tokens; 1 is the unknown one of a classifier's, too
 
 

@@ -1,29 +1,24 @@
 """Translates with the graphs of a folder, as the bundle does: reader.py, which lies beside it, loads them.
 
-It needs numpy and Python's own library. One text is translated after the other, all beams of it at once.
+It needs numpy, Python's own library and writer.py beside it. One text is translated after the other, all its
+beams at once.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+# Inside recurra, or wherever the folder has been taken.
+if TYPE_CHECKING or __package__:
+    from recurra.export.writer import UNKNOWN, Text, bytes_of, first_states, found_by, joined, words_of
+else:
+    from writer import UNKNOWN, Text, bytes_of, first_states, found_by, joined, words_of
+
 Array = np.ndarray[Any, np.dtype[Any]]
-
-NEXT = "next_"
-UNKNOWN = 1
-LEAST = 1e-9  # attention of which a logarithm is taken
-
-
-class Text(NamedTuple):
-    """The beginning of a translation: tokens, the logarithm of its chance, (T, S) what was attended to."""
-
-    tokens: tuple[int, ...] = ()
-    logarithm: float = 0.0
-    attention: tuple[Array, ...] = ()
 
 
 class Translator:
@@ -52,14 +47,11 @@ class Translator:
     def _one(self, text: str, beam: Mapping[str, Any], most: int | None) -> list[dict[str, Any]]:
         source = self.encode(text)
         limit = math.ceil(self.record["ratio"] * (len(source) + 1)) + self.record["longer"]
-        search = Search(beam, min(limit, most or limit), self.record["border"])
+        best = []
         if source:
             memory, states = self._read(source)
-            while not search.done:
-                logs, attention, states = self._step(search.live, memory, states)
-                rows = search.extend(logs, attention)
-                states = {name: one[rows] for name, one in states.items()}
-        found = [(score, self._written(text, source, one)) for score, one in search.best()]
+            best = found_by(self.model, memory, states, beam, min(limit, most or limit))
+        found = [(score, self._written(text, source, one)) for score, one in best]
         return [{"text": said, "score": score, "alignment": pairs} for score, (said, pairs) in found] or [
             {"text": "", "score": 0.0, "alignment": []}
         ]
@@ -76,20 +68,7 @@ class Translator:
         lengths = np.array([len(source)])
         found = self.model.encoder(tokens=np.array([source]), lengths=lengths)
         memory = {"values": found["values"], "keys": found["keys"], "lengths": lengths}
-        zeros = {
-            name: np.zeros((1, *one["shape"]), one["dtype"]) for name, one in self.record["states"].items()
-        }
-        return memory, {name: found.get(name, one) for name, one in zeros.items()}
-
-    def _step(
-        self, live: Sequence[Text], memory: Mapping[str, Array], states: Mapping[str, Array]
-    ) -> tuple[Array, Array, dict[str, Array]]:
-        """Of each beginning, logarithms of the chances of the next token, what it attends to, the states."""
-        tokens = np.array([one.tokens[-1] if one.tokens else self.record["border"] for one in live])
-        found = self.model.step(tokens=tokens, **memory, **states)
-        logs = found["log_probabilities"].astype(np.float64)
-        logs[:, self.record["never"]] = -math.inf
-        return logs, found["attention"], {name: found[NEXT + name] for name in states}
+        return memory, first_states(self.model, found)
 
     def _written(self, text: str, source: list[int], found: Text) -> tuple[str, list[tuple[int, int]]]:
         """The text of a translation, and (source word, target word) pairs from 0."""
@@ -111,98 +90,3 @@ class Translator:
             for n, token in enumerate(found.tokens)
         ]
         return " ".join(said) if copied else joined(said), pairs
-
-
-class Search:
-    """A beam search for one text, as recurra.decode.beam has it.
-
-    live: the likeliest beginnings.  ended, cut: score and text of those that have ended, and of those that
-    were cut at the limit.
-    """
-
-    def __init__(self, beam: Mapping[str, Any], limit: int, end: int) -> None:
-        self.width, self.wanted = beam["width"], beam["best"]
-        self.alpha, self.beta = beam["length_penalty"], beam["coverage_penalty"]
-        self.limit, self.end = limit, end
-        self.live, self.ended = [Text()], list[tuple[float, Text]]()
-        self.cut = list[tuple[float, Text]]()
-        self.done = limit <= 0
-
-    def extend(self, logs: Array, attention: Array) -> list[int]:
-        """Take the chances (K, V) of the next token after each beginning; the rows that go on."""
-        which = np.argsort(-logs, axis=1, kind="stable")[:, : self.width + 1]
-        total = np.array([one.logarithm for one in self.live])[:, None] + np.take_along_axis(logs, which, 1)
-        live: list[Text] = []
-        rows: list[int] = []
-        for place in np.argsort(-total, axis=None, kind="stable"):
-            row, column = divmod(int(place), total.shape[1])
-            before, token = self.live[row], int(which[row, column])
-            if total[row, column] == -math.inf or len(live) == self.width:
-                break
-            seen = (*before.attention, attention[row])
-            if token != self.end:
-                live.append(Text((*before.tokens, token), float(total[row, column]), seen))
-                rows.append(row)
-            else:
-                score = self.score(float(total[row, column]), len(seen), seen)
-                self.ended.append((score, Text(before.tokens, float(total[row, column]), before.attention)))
-        self.live, self.done = live, self._is_done(live)
-        return rows
-
-    def _is_done(self, live: list[Text]) -> bool:
-        if not live:
-            return True
-        first = live[0]
-        if len(first.tokens) >= self.limit:
-            # What could not be ended is taken as it is, after what could.
-            for one in live:
-                score = self.score(one.logarithm, len(one.tokens) + 1, one.attention)
-                self.cut.append((score, one))
-            return True
-        if len(self.ended) < self.wanted:
-            return False
-        worst = sorted(score for score, _ in self.ended)[-self.wanted]
-        return len(self.ended) >= self.width or bool(first.logarithm / self._penalty(self.limit) <= worst)
-
-    def score(self, logarithm: float, length: int, attention: Sequence[Array]) -> float:
-        """With the penalties of Wu et al. (2016), eq. 14."""
-        score = logarithm / self._penalty(length)
-        if self.beta:
-            covered = np.sum(attention, 0, dtype=np.float64)
-            score += self.beta * float(np.log(np.clip(covered, LEAST, 1.0)).sum())
-        return score
-
-    def _penalty(self, length: int) -> float:
-        return float(((5 + length) / 6) ** self.alpha)
-
-    def best(self) -> list[tuple[float, Text]]:
-        """The best texts, with their scores: those that have ended, then those that were cut."""
-        ended, cut = (sorted(some, key=lambda one: -one[0]) for some in (self.ended, self.cut))
-        return (ended + cut)[: self.wanted]
-
-
-def bytes_of(tokens: Any, number: int) -> bytes:
-    """What a token stands for: of a piece of a word, bytes that need not be whole characters."""
-    if tokens.unit != "bpe" or number <= UNKNOWN:
-        return "\ufffd".encode() if number == UNKNOWN else str(tokens.tokens[number]).encode()
-    return bytes(tokens.byte_of[one] for one in tokens.tokens[number])
-
-
-def joined(words: Sequence[str]) -> str:
-    """Words with a space between two, but none about the end of a line."""
-    text = " ".join(words)
-    return text.replace(" \n ", "\n").replace(" \n", "\n").replace("\n ", "\n").strip()
-
-
-def words_of(tokens: Any, numbers: Sequence[int]) -> list[int]:
-    """Which word each token is of, from 0; each is one of its own unless words are cut into pieces."""
-    if tokens.unit != "bpe":
-        return list(range(len(numbers)))
-    found, last, apart = [], -1, True
-    for number in numbers:
-        raw = bytes_of(tokens, number)
-        apart = apart or raw[:1].isspace()
-        last += apart and bool(raw.strip())
-        apart = apart and not raw.strip()
-        found.append(last + apart)
-    return [max(0, min(word, last)) for word in found]

@@ -19,6 +19,7 @@ Axis = int | str | None  # a size, or the name of one that is free
 # Reductions with axes as an input and bitwise operators are new in 18; runtimes since 2023 have it.
 OPSET, IR = 18, 8
 BOOL, INT, FLOAT, DOUBLE = (np.dtype(kind) for kind in (np.bool_, np.int64, np.float32, np.float64))
+UINT8 = np.dtype(np.uint8)
 # Constants of at most so many bytes are written once for all that use them.
 SMALL = 1024
 TRUTHS = {"Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "IsNaN", "And", "Or", "Not"}

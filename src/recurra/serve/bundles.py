@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,13 @@ EVENTS = "text/event-stream"
 # What `generate` answers: events with a JSON object each, or the text alone.
 EVENT = {"type": "object", "properties": {"data": {"type": "string"}}, "required": ["data"]}
 WRITTEN = {EVENTS: {"schema": EVENT}, "text/plain": {"schema": {"type": "string"}}}
+# How files are taken, and the column of answers that says where one was.
+READERS = {
+    "tables": uploads.file_of,
+    "recordings": uploads.recording_of,
+    "pictures": uploads.picture_of,
+}
+NAMED = {"recordings": "path", "pictures": "picture"}
 # A row for each of more characters than these would be too much of an answer.
 MOST_TOKENS = 2**20
 REFUSED: dict[int | str, dict[str, Any]] = {
@@ -61,12 +68,12 @@ def routes(hub: Hub) -> APIRouter:
     @router.post(
         "/{name}/predict",
         response_model=Table,
-        summary="Answers for rows, for a file, or for a recording",
-        openapi_extra=_body(Rows, files=True, sounds=True),
+        summary="Answers for rows, for a file, for a recording, or for a picture",
+        openapi_extra=_body(Rows, files=True, kinds=("audio/*", "image/*")),
     )
     async def predict(name: str, request: Request) -> Response:
-        use = _heard if hub.lane(name).version.hears else _predict
-        return await _read(hub, name, "predict", request, use)
+        named = NAMED.get(hub.lane(name).version.takes)
+        return await _read(hub, name, "predict", request, lambda bundle, path: _predict(bundle, path, named))
 
     @router.post(
         "/{name}/evaluate",
@@ -101,13 +108,12 @@ def routes(hub: Hub) -> APIRouter:
     return router
 
 
-def _body(model: type[BaseModel], *, files: bool = False, sounds: bool = False) -> dict[str, Any]:
+def _body(model: type[BaseModel], *, files: bool = False, kinds: Sequence[str] = ()) -> dict[str, Any]:
     content: dict[str, Any] = {JSON: {"schema": model.model_json_schema()}}
     if files:
         text = {"schema": {"type": "string"}}
         content |= {"text/csv": text, "application/x-ndjson": text, "text/plain": text}
-    if sounds:
-        content["audio/*"] = {"schema": {"type": "string", "format": "binary"}}
+    content |= {kind: {"schema": {"type": "string", "format": "binary"}} for kind in kinds}
     told: dict[str, Any] = {"requestBody": {"required": True, "content": content}}
     if files:
         told["parameters"] = [
@@ -137,6 +143,8 @@ def _able(hub: Hub, name: str, what: str) -> Bundle:
     if hub.stopping:
         raise stopping()
     version = hub.lane(name).version
+    if version.blind:
+        raise Refused(409, "conflict", version.why)
     if what not in version.can:
         raise Refused(
             409,
@@ -147,21 +155,20 @@ def _able(hub: Hub, name: str, what: str) -> Bundle:
     return version.bundle
 
 
-def _predict(bundle: Bundle, path: str) -> bytes:
-    return answers.table(bundle.predict(path))
-
-
-def _heard(bundle: Bundle, path: str) -> bytes:
-    """Of a recording, whose place is no business of the client's."""
-    return answers.table(bundle.predict(path).with_columns(path=pl.lit(Path(path).name)))
+def _predict(bundle: Bundle, path: str, named: str | None) -> bytes:
+    """named: the column with the file's place, which is no business of the client's."""
+    found = bundle.predict(path)
+    if named is not None:
+        found = found.with_columns(pl.lit(Path(path).name).alias(named))
+    return answers.table(found)
 
 
 async def _read(
     hub: Hub, name: str, what: str, request: Request, use: Callable[[Bundle, str], bytes]
 ) -> Response:
     bundle, settings = _able(hub, name, what), hub.settings
-    named = uploads.recording_of if hub.lane(name).version.hears else uploads.file_of
-    file, content = named(request, await uploads.read(request, settings.body, settings.time))
+    read = READERS[hub.lane(name).version.takes]
+    file, content = read(request, await uploads.read(request, settings.body, settings.time))
     if "generate" in hub.lane(name).version.can and what == "predict" and len(content) > MOST_TOKENS:
         raise _too_many_tokens()
 

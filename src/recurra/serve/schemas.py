@@ -94,7 +94,7 @@ class Surprising(Table):
 class StreamInfo(BaseModel):
     """What a stream of a bundle takes."""
 
-    kind: Literal["text", "event", "numbers", "sound"]
+    kind: Literal["text", "event", "numbers", "sound", "picture"]
     observation: dict[str, Any] = Field(description="JSON schema of one observation.")
     example: Any
     bytes: int = Field(description="Size of a stream's state.")

@@ -12,6 +12,7 @@ from pydantic_core import from_json
 
 from recurra.errors import DataError, RecurraError
 from recurra.serve.keeping import AWAY, BROKEN, TAKEN, Keeping, pool_of, written
+from recurra.serve.pictures import check_observation
 from recurra.serve.store import Store, StoreError
 from recurra.serve.streams import FRAME, LEAVE, OPEN, REFUSE, Item, Reply, Stream
 
@@ -94,10 +95,7 @@ class Work:
         except DataError as error:
             return _error(stream, "bad_frame", str(error), None)
         if command == "observation":
-            if step is not None and step != stream.steps + 1:
-                message = f"expected observation {stream.steps + 1}, got {step}. Send that one first."
-                return _error(stream, "out_of_step", message, mark)
-            return Observed(stream, given, mark)
+            return _observed(Observed(stream, given, mark), step)
         return self._command(stream, command, given, mark)
 
     def _command(self, stream: Stream, command: str, given: Any, mark: Any) -> Reply:
@@ -177,6 +175,20 @@ class Work:
         if to_keep and self.keeping.store.every_step:
             to_keep = self.keeping.keep_answered(to_keep)
         return replies + to_keep
+
+
+def _observed(one: Observed, step: int | None) -> Reply | Observed:
+    """An observation, unless it is not the stream's next, or too much to be looked at."""
+    stream = one.stream
+    if step is not None and step != stream.steps + 1:
+        message = f"expected observation {stream.steps + 1}, got {step}. Send that one first."
+        return _error(stream, "out_of_step", message, one.mark)
+    if pool_of(stream).model.kind == "picture":
+        try:
+            check_observation(one.observation)
+        except DataError as error:
+            return _error(stream, "bad_data", str(error), one.mark)
+    return one
 
 
 def _text(stream: Stream, told: dict[str, Any], mark: Any) -> bytes:

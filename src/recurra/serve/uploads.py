@@ -14,8 +14,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 from starlette.requests import Request
 
-from recurra.data import audio
+from recurra.data import audio, images
 from recurra.errors import DataError
+from recurra.serve import pictures
 from recurra.serve.refusals import Refused
 from recurra.serve.schemas import Rows
 
@@ -150,6 +151,22 @@ def recording_of(request: Request, content: bytes) -> tuple[str, bytes]:
     return stem + ending, content
 
 
+def picture_of(request: Request, content: bytes) -> tuple[str, bytes]:
+    """Name and content of the picture that a request has in its body. Raises Refused.
+
+    No tables, whose cells would name files of this machine, and no features.
+    """
+    stem, ending = _named(request, images.ENDINGS, pictures.KINDS)
+    if not ending:
+        raise Refused(
+            415,
+            "unsupported",
+            "expected a picture (JPEG, PNG, WebP, GIF, BMP, TIFF or PPM), got content of another kind. Name "
+            "it by its Content-Type, or by ?file=NAME with an ending.",
+        )
+    return stem + ending, content
+
+
 def _named(request: Request, endings: Collection[str], kinds: Mapping[str, str]) -> tuple[str, str]:
     """What the file in a body is called, and its ending; "" where nothing tells."""
     name = request.query_params.get("file", "")
@@ -174,6 +191,8 @@ def with_file(name: str, content: bytes, limit: int, use: Callable[[str], T]) ->
         try:
             if audio.is_audio(path):
                 _check_length(path, limit)
+            if images.is_image(path):
+                pictures.check_file(path, limit)
             return use(str(path))
         except DataError as error:
             if folder in str(error):

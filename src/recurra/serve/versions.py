@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import recurra
 from recurra.bundle import RECORD, Bundle
-from recurra.errors import RecurraError
+from recurra.errors import DataError, RecurraError
 from recurra.stream import StreamPool
-from recurra.tasks.base import Scores, Task, Transcribes, Writes
+from recurra.tasks.base import Captions, Scores, Task, Transcribes, Writes
 
 if TYPE_CHECKING:
     from recurra.serve.streams import Stream
 
 SHOWN = 12  # characters of a seal that tell versions apart for people
+Takes = Literal["tables", "recordings", "pictures"]
+BLIND = (
+    "expected a captioner that looks at pictures, got one that reads files of features, which are not taken "
+    "from clients. Fit one on the pictures themselves, or with a backbone."
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -24,6 +29,7 @@ class Version:
     """A bundle, and the pool of its streams.
 
     pool     None where it cannot stream; `why` then says so. Only the lane's thread steps and changes it
+    blind    whether it reads features in place of pictures, so that nothing can be asked of it; `why` says so
     places   its streams by their slots' names; the thread's
     dropped  states of streams that the pool has closed because they were idle; the thread's
     users    streams that have not let go of it; the loop's
@@ -35,6 +41,7 @@ class Version:
     why: str
     stamp: object
     dropped: dict[str, bytes]
+    blind: bool = False
     places: dict[str, Stream] = field(default_factory=dict)
     users: int = 0
 
@@ -46,19 +53,27 @@ class Version:
     @property
     def uneven(self) -> bool:
         """Whether one step of its streams may take far longer than those before it."""
-        return self.pool is not None and bool(getattr(self.pool.model, "uneven", False))
+        if self.pool is None:
+            return False
+        # Pictures are small or large.
+        return self.pool.model.kind == "picture" or bool(getattr(self.pool.model, "uneven", False))
 
     @property
-    def hears(self) -> bool:
-        """Whether it takes recordings, and no tables."""
-        return isinstance(self.bundle.task, Transcribes)
+    def takes(self) -> Takes:
+        """What its files are. Where they are no tables, tables would name files of this machine."""
+        task = self.bundle.task
+        if isinstance(task, Transcribes):
+            return "recordings"
+        return "pictures" if isinstance(task, Captions) else "tables"
 
     @property
     def can(self) -> list[str]:
         """What may be asked of it."""
         task = self.bundle.task
-        # Recordings come without the texts that they could be judged by.
-        able = ["predict"] if self.hears else ["predict", "evaluate"]
+        if self.blind:
+            return []
+        # Recordings and pictures come without the texts that they could be judged by.
+        able = ["predict", "evaluate"] if self.takes == "tables" else ["predict"]
         able += ["stream"] if self.pool is not None else []
         able += ["generate"] if isinstance(task, Writes) else []
         return able + (["score"] if isinstance(task, Scores) else [])
@@ -95,12 +110,23 @@ def load(folder: Path, task: Task | None, streams: int, idle: float) -> Version:
     found = stamp(folder)  # before it is read: a change while it is, is seen later
     bundle = recurra.load(folder, task)
     dropped: dict[str, bytes] = {}
-    why, pool = "", None
+    why, pool, blind = "", None, False
     try:
         pool = StreamPool(bundle, streams, idle=idle, on_drop=dropped.__setitem__)
     except RecurraError as error:
         why = str(error).replace(str(bundle.path), folder.name)
-    return Version(bundle, bundle.record["seal"], pool, why, found, dropped)
+    if pool is not None and pool.model.kind == "picture" and _is_blind(pool):
+        why, pool, blind = BLIND, None, True
+    return Version(bundle, bundle.record["seal"], pool, why, found, dropped, blind)
+
+
+def _is_blind(pool: StreamPool) -> bool:
+    """Whether it takes no picture, not even its own example of one."""
+    try:
+        pool.model.checked(pool.model.example)
+    except DataError:
+        return True
+    return False
 
 
 def stamp(folder: Path) -> object:

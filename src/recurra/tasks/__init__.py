@@ -55,6 +55,11 @@ TASKS = {
         "Transcribe",
         "Recordings and what is said in them: learn to write it down, live while one speaks.",
     ),
+    "caption": Entry(
+        "recurra.tasks.caption",
+        "Caption",
+        "Pictures and sentences: learn to say what a picture shows, and where each word looks.",
+    ),
 }
 
 

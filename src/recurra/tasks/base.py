@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Protocol,
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 if TYPE_CHECKING:  # so that the command line can show a task's options without loading torch
+    import numpy as np
     import polars as pl
     from torch import Tensor, nn
 
@@ -314,7 +315,34 @@ class Transcribes(Protocol):
         """What is said in sounds: paths, or samples (N,) float32 at the schema's rate."""
 
 
-Kind = Literal["text", "event", "numbers", "sound"]
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """What a picture shows, the score (the logarithm of its chance, with the penalties), and its words.
+
+    attention: (words, rows, columns) float32, how much each word looked at each part of the picture; the
+    parts of a word add up to 1.
+    """
+
+    text: str
+    score: float
+    words: tuple[str, ...]
+    attention: np.ndarray[Any, np.dtype[Any]]
+
+
+@runtime_checkable
+class Captions(Protocol):
+    """A task whose models say what pictures show. `Bundle.caption` asks for it."""
+
+    def beam(self, config: Any) -> Beam:
+        """The search that the options ask for."""
+
+    def caption(
+        self, model: nn.Module, schema: Any, pictures: Sequence[Any], beam: Beam
+    ) -> list[list[Caption]]:
+        """The best captions of each picture, the best first. pictures: paths, files' bytes, or what is seen."""
+
+
+Kind = Literal["text", "event", "numbers", "sound", "picture"]
 
 
 class Steps(Protocol):
@@ -323,8 +351,8 @@ class Steps(Protocol):
     What a stream has become after some steps is equal, bit for bit, to what the task says of the whole
     sequence. Not for two threads at once.
 
-    kind         of an observation: a piece of text, one event by its name, numbers by their names, or a piece
-                 of sound
+    kind         of an observation: a piece of text, one event by its name, numbers by their names, a piece
+                 of sound, or a picture
     observation  its JSON schema
     example      one that can be given
     uneven       where it is there and true, one step may take far longer than those before it

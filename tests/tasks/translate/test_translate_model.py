@@ -11,11 +11,12 @@ from torch.nn import functional as F
 
 from recurra.data.ragged import Ragged
 from recurra.data.tokens import BORDER
+from recurra.decode.attending import Steps
 from recurra.decode.beam import Beam
 from recurra.fit import configure
 from recurra.tasks.translate.config import TranslateConfig
 from recurra.tasks.translate.data import TranslateData, encode_text, read_pairs
-from recurra.tasks.translate.decoding import Steps, translated
+from recurra.tasks.translate.decoding import remembered, translated
 from recurra.tasks.translate.model import Batch, Translator
 from recurra.tasks.translate.task import Translate, batch_of
 
@@ -48,7 +49,7 @@ def test_steps_give_what_all_at_once_give(options):
         read, weights = model(batch)
         expected = F.log_softmax(model.words.logits(read), -1)
     steps = Steps(model)
-    steps.begin([data.train.source[n] for n in range(5)])
+    steps.begin(*remembered(model, [data.train.source[n] for n in range(5)]))
     tokens, rows = torch.full((5,), BORDER), torch.arange(5)
     for t in range(int(batch.target_lengths.min())):
         scores, attention = steps.step(rows, range(5), tokens)

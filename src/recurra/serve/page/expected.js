@@ -15,6 +15,7 @@ export function purpose(info) {
   if (task === "language") return `Reads and writes text by ${schema.tokens?.unit ?? "tokens"}`;
   if (task === "translate") return `Translates ${schema.names?.join(" to ") ?? "texts"}`;
   if (task === "transcribe") return "Writes down what is said";
+  if (task === "caption") return "Says what a picture shows";
   return `A model of the task ${task}`;
 }
 
@@ -34,6 +35,7 @@ export function expected(info) {
     ];
   }
   if (task === "transcribe") return ofRecogniser(info);
+  if (task === "caption") return ofCaptioner(schema);
   return ["What its task reads; the lines below say what was found in the files that it was fitted on."];
 }
 
@@ -43,6 +45,15 @@ function ofRecogniser({ schema, stream }) {
     stream
       ? "It listens while one speaks, and says what it has heard so far."
       : "It must hear the whole recording before it answers.",
+  ];
+}
+
+function ofCaptioner({ shape, backbone }) {
+  const side = backbone?.side ?? shape?.side;
+  if (!side) return ["Features of pictures, as files: it is asked where it was fitted, not over the network."];
+  return [
+    `A picture as JPEG, PNG, WebP, GIF, BMP, TIFF or PPM. All of it is looked at, brought to ${side} × ${side} pixels.`,
+    "It answers with one sentence, and a stream also with what each word looked at.",
   ];
 }
 

@@ -90,25 +90,25 @@ export function given({ label, hint, placeholder = "", rows = 8, example = null,
   };
 }
 
-// A button by which a file is chosen, and where else one may be dropped. take(file): is given it.
-export function chooser({ label, accept, take, first = false }) {
-  const input = make("input.unseen", { type: "file", tabindex: "-1", "aria-hidden": "true", accept });
+// A button by which a file is chosen, and where else one may be dropped; or several. take(file): is given each.
+export function chooser({ label, accept, take, first = false, several = false }) {
+  const input = make("input.unseen", { type: "file", tabindex: "-1", "aria-hidden": "true", accept, multiple: several });
   const choose = button(label, () => input.click(), { class: first ? "first" : null });
   input.addEventListener("change", () => {
-    const [file] = input.files;
+    const chosen = [...input.files];
     input.value = "";
-    if (file) take(file);
+    for (const file of chosen) take(file);
   });
   return {
     element: make("span.choose", {}, choose, input),
-    drops: (box) => drops(box, (file) => file && !choose.disabled && take(file)),
+    drops: (box) => drops(box, (file) => file && !choose.disabled && take(file), several),
     disable(off) {
       choose.disabled = off;
     },
   };
 }
 
-function drops(box, take) {
+function drops(box, take, several = false) {
   let inside = 0;
   const mark = (by) => {
     inside = by === null ? 0 : inside + by;
@@ -123,7 +123,8 @@ function drops(box, take) {
   box.addEventListener("drop", (event) => {
     event.preventDefault();
     mark(null);
-    take(event.dataTransfer.files[0]);
+    const { files } = event.dataTransfer;
+    for (const file of several ? files : [files[0]]) take(file);
   });
 }
 

@@ -2,10 +2,12 @@
 
 import { button, make, spoken } from "./dom.js";
 import { Session } from "./session.js";
+import { shownPicture } from "./source_picture.js";
 import { playedRows } from "./source_rows.js";
 import { heardSound } from "./source_sound.js";
 import { writtenText } from "./source_text.js";
 import { translationsView } from "./translations.js";
+import { captionView } from "./view_caption.js";
 import { classesView } from "./view_classes.js";
 import { fanView } from "./view_fan.js";
 import { plainView } from "./view_plain.js";
@@ -19,13 +21,15 @@ const VIEWS = {
   language: surpriseView,
   translate: translationsView,
   transcribe: transcriptView,
+  caption: captionView,
 };
-const SOURCES = { text: writtenText, sound: heardSound };
+const SOURCES = { text: writtenText, sound: heardSound, picture: shownPicture };
 const LEADS = {
   translate: "Each line goes to the model as it is written, and is translated when it ends.",
   text: "The text goes to the model as it is written; change something before the end, and it reads anew.",
   event: "One event after the other goes to the model, which keeps nothing but a state of constant size.",
   sound: "What is said goes to the model while it is said, and nowhere else; a pause ends an utterance.",
+  picture: "A picture goes to the model, scaled down, and nowhere else; its caption shows where each word looked.",
   numbers: "One row after the other goes to the model, which keeps nothing but a state of constant size.",
 };
 

@@ -24,6 +24,12 @@ const METRICS = {
   bits_per_byte: ["surprise of a byte, in bits", "lower"],
   bleu: ["runs of words that the references have, too, from 0 to 100", "higher"],
   chrf: ["the same of characters, from 0 to 100", "higher"],
+  bleu1: ["words that the references have, too, from 0 to 100", "higher"],
+  bleu2: ["runs of up to two words that the references have, too, from 0 to 100", "higher"],
+  bleu3: ["runs of up to three words that the references have, too, from 0 to 100", "higher"],
+  bleu4: ["runs of up to four words that the references have, too, from 0 to 100", "higher"],
+  cider: ["CIDEr-D: what is said as people say it, what is rare counting more", "higher"],
+  rouge: ["ROUGE-L: words in the order of a reference, from 0 to 100", "higher"],
   wer: ["errors in words, for each word that was said", "lower"],
   cer: ["errors in characters, for each that was said", "lower"],
   per: ["errors in phones, for each that was said", "lower"],
@@ -53,8 +59,10 @@ export function isShare(metric) {
 // The metric that a verdict rests on.
 export function headline(info) {
   const names = Object.keys(info.scores?.[0]?.metrics ?? {});
+  if (!names.length) return undefined;
   // A word or two have no runs of words.
   if (info.task === "translate") return info.schema?.target?.unit === "characters" ? "exact" : "bleu";
+  if (info.task === "caption") return "cider";
   const single = info.schema?.targets?.length === 1 && !info.schema.ids?.length && !info.schema.series_in_rows;
   const order = single ? ["MAE", ...HEADLINES] : HEADLINES;
   return order.find((name) => names.includes(name)) ?? names[0];

@@ -6,6 +6,7 @@ import { make } from "./dom.js";
 import { purpose } from "./expected.js";
 import { live } from "./live.js";
 import { predict } from "./predict.js";
+import { predictPicture } from "./predict_picture.js";
 import { predictSound } from "./predict_sound.js";
 import { tabs } from "./tabs.js";
 import { askToken } from "./token.js";
@@ -19,10 +20,11 @@ const footer = document.getElementById("about");
 const api = new Api(askToken);
 const shown = new Map(); // name → {version, element, choose, busy, end}: a model keeps what was tried with it
 
-const WHOLE = { language: "Score a text", translate: "Translate", transcribe: "A recording" };
-const LIVE = { text: "As you write", event: "Event by event", numbers: "Live", sound: "Live" };
+const WHOLE = { language: "Score a text", translate: "Translate", transcribe: "A recording", caption: "A picture" };
+const WHOLLY = { transcribe: predictSound, caption: predictPicture };
+const LIVE = { text: "As you write", event: "Event by event", numbers: "Live", sound: "Live", picture: "Live" };
 
-const LIVE_FIRST = new Set(["language", "transcribe"]);
+const LIVE_FIRST = new Set(["language", "transcribe", "caption"]);
 
 let bundles = [];
 let limits = {};
@@ -104,7 +106,7 @@ function view(info) {
     (info.task === "language" ? info.can.includes("score") : info.can.includes("predict")) && {
       key: "predict",
       name: WHOLE[info.task] ?? "Predict",
-      element: (info.task === "transcribe" ? predictSound : predict)(info, api, limits).element,
+      element: (WHOLLY[info.task] ?? predict)(info, api, limits).element,
     },
   ].filter(Boolean);
   // What most come for stands first.
@@ -116,12 +118,12 @@ function view(info) {
     "article",
     {},
     make("div.title", {}, make("h1", {}, info.name), make("p.lead", {}, `${purpose(info)}.`)),
-    make("div.columns", {}, make("div.try", {}, tabbed.element, streamed ? null : reason(info)), about(info)),
+    make("div.columns", {}, make("div.try", {}, panels.length ? tabbed.element : null, streamed ? null : reason(info)), about(info)),
   );
   const part = {
     version: info.version,
     element,
-    choose: tabbed.choose,
+    choose: panels.length ? tabbed.choose : () => {},
     busy: () => streamed?.busy() ?? false,
     end: () => streamed?.end(),
   };

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recurra.data.frequency import Array
+from recurra.data.media.problems import Problems
 from recurra.data.parts import PARTS
 from recurra.data.tokens import FIRST, Tokens
 from recurra.errors import DataError
@@ -18,9 +19,9 @@ from recurra.tasks.transcribe import found as told
 from recurra.tasks.transcribe.counting import Texts, fit_language, language_files
 from recurra.tasks.transcribe.encoded import Encoded, encode, pronounced, roomy, spelt, written
 from recurra.tasks.transcribe.features import STACK, TAIL, LogMel, steps
+from recurra.tasks.transcribe.medium import RECORDINGS
 from recurra.tasks.transcribe.moments import moments
 from recurra.tasks.transcribe.phones import Pronounced, Ways, kept, read_phones
-from recurra.tasks.transcribe.problems import Problems
 from recurra.tasks.transcribe.recordings import Recordings
 from recurra.tasks.transcribe.schema import Columns, Schema
 from recurra.tasks.transcribe.shape import sizes
@@ -55,7 +56,7 @@ class TranscribeData:
 
 def read_recordings(config: TranscribeConfig, source: Any) -> TranscribeData:
     """Read recordings, split them, fit the tokens on the training part. Raises DataError, ConfigError."""
-    problems = Problems()
+    problems = Problems(RECORDINGS)
     sources = read_sources(config, source, problems)
     ways = None if config.phones is None else read_phones(Path(config.phones), config.lower)
     heard = hear(sources.parts, problems, rate=config.rate, longest=config.longest)
@@ -95,7 +96,7 @@ def read_later(schema: Schema, source: Any, alone: bool = False) -> TranscribeDa
 
     alone: recordings without texts will do.
     """
-    problems = Problems()
+    problems = Problems(RECORDINGS)
     clips, remarks = read_like(schema.columns, source, alone, problems)
     heard = hear({"test": clips}, problems, rate=schema.rate, longest=None)
     problems.settle(None)

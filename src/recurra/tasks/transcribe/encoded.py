@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from recurra.data.frequency import Array
+from recurra.data.media.problems import Problems
 from recurra.data.ragged import Ragged
 from recurra.data.tables import listed
 from recurra.data.tokens import Tokens
 from recurra.report.numbers import count
 from recurra.tasks.transcribe.features import TAIL, steps
 from recurra.tasks.transcribe.phones import Pronounced, Ways
-from recurra.tasks.transcribe.problems import Problems
 from recurra.tasks.transcribe.recordings import Recordings
 from recurra.tasks.transcribe.texts import normal, steps_needed, target_of
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from recurra.data.audio import Heading, Sound, decode_audio, read_heading
 from recurra.data.frequency import Array
+from recurra.data.media.listed import Clip
+from recurra.data.media.problems import Problems
 from recurra.errors import DataError
 from recurra.tasks.transcribe.config import LEAST_RATE, MOST_RATE
-from recurra.tasks.transcribe.listed import Clip
-from recurra.tasks.transcribe.problems import Problems
 from recurra.tasks.transcribe.recordings import Recordings
 
 # Seconds of the shortest recording: a step of the network reads nearly as many.

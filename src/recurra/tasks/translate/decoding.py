@@ -1,4 +1,4 @@
-"""The decoder a step at a time, for many sources side by side, each with several translations under way."""
+"""From tokens of sources to those of their translations, many sources side by side."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from recurra.data.frequency import Array
 from recurra.data.ragged import Ragged
 from recurra.data.tokens import BORDER, UNKNOWN
+from recurra.decode.attending import Steps
 from recurra.decode.beam import Beam, Hypothesis, Progress, search
 from recurra.tasks.translate.model import Translator
 from recurra.tasks.translate.schema import Schema
@@ -23,65 +23,16 @@ TOGETHER, TOKENS = 32, 2048
 LONGER = 10
 
 
-class Steps:
-    """The decoder's layers by rows. What a row becomes depends on its source and tokens alone, bit by bit.
-
-    The weights are those of when this was made.
-    """
-
-    def __init__(self, model: Translator) -> None:
-        self._model = model
-        self._rows = [model.lower.rows(), model.upper.rows()]
-
-    @torch.no_grad()
-    def begin(self, sources: Sequence[Array]) -> None:
-        """Read the sources (T,), each 1 token or more."""
-        model = self._model
-        lengths = torch.tensor([len(one) for one in sources])
-        padded = np.zeros((len(sources), int(lengths.max())), dtype=np.int64)
-        for row, one in zip(padded, sources, strict=True):
-            row[: len(one)] = one
-        memory, state = model.encode(torch.from_numpy(padded), lengths)
-        self._memory = [
-            (values[:many].contiguous(), keys[:many].contiguous())
-            for values, keys, many in zip(memory.values, memory.keys, lengths.tolist(), strict=True)
-        ]
-        self._state = [_by_name(one) for one in state]
-        self._fed = memory.values.new_zeros(len(sources), model.words.width)
-
-    def step(self, parents: Tensor, inputs: Sequence[int], tokens: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """See recurra.decode.beam.Decoder."""
-        model, rows = self._model, torch.arange(len(parents))
-        self._state = [{k: v.index_select(0, parents) for k, v in one.items()} for one in self._state]
-        x = model.words.embed(tokens)
-        if model.feeding:
-            x = torch.cat([x, self._fed.index_select(0, parents)], 1)
-        query = self._rows[0](x, self._state[0], rows)
-        contexts, weights = [], []
-        for number, begin, end in _runs(inputs):
-            context, weight = model.attention.alone(query[begin:end], *self._memory[number])
-            contexts.append(context)
-            weights.append(weight)
-        context = torch.cat(contexts)
-        y = self._rows[1](torch.cat([query, context], 1), self._state[1], rows)
-        self._fed = model.read_out(y, context)
-        return F.log_softmax(model.words.logits(self._fed), 1), weights
-
-
-def _by_name(state: Any) -> dict[str, Tensor]:
-    """A layer's first state (1, B, H), or LSTM's two, as its rows name them."""
-    if isinstance(state, tuple):
-        return {"h0": state[0][0], "c0": state[1][0]}
-    return {"h0": state[0]}
-
-
-def _runs(inputs: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Each input, and which rows are its own."""
-    begin = 0
-    for at in range(1, len(inputs) + 1):
-        if at == len(inputs) or inputs[at] != inputs[begin]:
-            yield inputs[begin], begin, at
-            begin = at
+@torch.no_grad()
+def remembered(model: Translator, sources: Sequence[Array]) -> tuple[list[tuple[Tensor, Tensor]], list[Any]]:
+    """What is attended to, and the decoder's first states, of sources (T,), each of 1 token or more."""
+    lengths = torch.tensor([len(one) for one in sources])
+    padded = np.zeros((len(sources), int(lengths.max())), dtype=np.int64)
+    for row, one in zip(padded, sources, strict=True):
+        row[: len(one)] = one
+    memory, state = model.encode(torch.from_numpy(padded), lengths)
+    whole = zip(memory.values, memory.keys, lengths.tolist(), strict=True)
+    return [(values[:many], keys[:many]) for values, keys, many in whole], state
 
 
 def translated(
@@ -93,7 +44,7 @@ def translated(
     model.eval()
     steps = Steps(model)
     for group in _groups(sources.lengths):
-        steps.begin([sources[n] for n in group])
+        steps.begin(*remembered(model, [sources[n] for n in group]))
         most = [_most(schema, int(many), beam) for many in sources.lengths[group]]
         told = None if progress is None else _numbered(progress, group)
         # An unknown token is written where a word of the source can be copied in its place.

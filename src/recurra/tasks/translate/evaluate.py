@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from recurra.decode.beam import Hypothesis
-from recurra.report.methods import Difference, OfTexts
+from recurra.report.judging import compare
+from recurra.report.methods import OfTexts
 from recurra.report.signature import signature
 from recurra.tasks.base import Evaluation, Score
 from recurra.tasks.translate import verdict
 from recurra.tasks.translate.baselines import Phrases
-from recurra.tasks.translate.metrics import Judge, compared, interval
+from recurra.tasks.translate.metrics import Judge, compared
 
 if TYPE_CHECKING:
     from recurra.data.frequency import Array
@@ -88,7 +89,9 @@ def evaluate(
         assert data.train.pairs.target is not None
         phrases = Phrases.fit(data.train.pairs.source, data.train.pairs.target, unit)
         others[PHRASES] = [phrases.translate(text) for text in pairs.pairs.source]
-    methods = _compared({"Recurra": texts} | others, judge)
+    methods = compare({"Recurra": texts} | others, judge)
+    for one in methods:
+        one.intervals["chrf"] = judge.chrf_interval(one.texts)
     signatures = judge.signatures
     metric = compared(found.references, unit == "characters")
     words = verdict.words(methods, metric)
@@ -97,22 +100,3 @@ def evaluate(
     words += [f"{name}: {of}" for name, of in zip(("BLEU", "chrF"), signatures.values(), strict=True)]
     detail = Detail(part, pairs, found.references, metric, methods, hypotheses, judge.each(texts), signatures)
     return Evaluation([Score(one.name, one.metrics) for one in methods], words, label, detail)
-
-
-def _compared(texts: dict[str, Sequence[str]], judge: Judge) -> tuple[OfTexts, ...]:
-    methods: list[OfTexts] = []
-    ours: dict[str, Array] = {}
-    for name, of in texts.items():
-        values, draws = judge.metrics(of), judge.draws(of)
-        intervals = {metric: interval(drawn) for metric, drawn in draws.items()}
-        differences = {}
-        if methods:
-            for metric, drawn in draws.items():
-                gap = interval(ours[metric] - drawn)
-                estimate = methods[0].metrics[metric] - values[metric]
-                differences[metric] = Difference(estimate, gap.low, gap.high)
-        else:
-            ours = draws
-        intervals["chrf"] = judge.chrf_interval(of)
-        methods.append(OfTexts(name, of, values, intervals, differences))
-    return tuple(methods)

@@ -20,7 +20,6 @@ NAMES = {"bleu": "BLEU", "chrf": "chrF", "exact": "Just right"}
 SHORT = 20
 ORDER = 4
 RESAMPLES = 1000
-ENDS = (0.025, 0.975)
 
 
 class Judge:
@@ -102,12 +101,6 @@ def compared(references: Sequence[Sequence[str]], letters: bool) -> str:
     """The metric that methods are compared by."""
     short = letters and float(np.median([len(texts[0]) for texts in references])) <= SHORT
     return "exact" if short else "bleu"
-
-
-def interval(draws: Array) -> Interval:
-    """The 95 % interval of a metric from its resamples."""
-    low, high = np.quantile(draws, ENDS)
-    return Interval(float(low), float(high))
 
 
 def need_sacrebleu() -> Any:

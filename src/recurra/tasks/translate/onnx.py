@@ -9,16 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from recurra.data.tokens import BORDER, UNKNOWN
 from recurra.decode.beam import Beam
-from recurra.nn.attention import Attention
-from recurra.nn.recurrent import Recurrent
-from recurra.onnxgraph import layers
-from recurra.onnxgraph.graph import FLOAT, INT, Array, Graph, Value
+from recurra.onnxgraph import attending, layers
+from recurra.onnxgraph.graph import INT, Array, Graph
 from recurra.onnxgraph.network import Exported, Feeds, Network, Run
-from recurra.onnxgraph.states import NEXT, States
+from recurra.onnxgraph.states import NEXT
 from recurra.tasks.translate.decoding import LONGER
 from recurra.tasks.translate.model import Batch, Translator
 from recurra.tasks.translate.schema import Schema
@@ -60,15 +57,12 @@ def _encoder(model: Translator) -> Network:
     x = graph.transpose(layers.embedding(graph, tokens, table), 1, 0, 2)
     y, last = layers.recurrent(graph, model.encoder, x, lengths=lengths)
     values = graph.transpose(y, 1, 0, 2)
-    keys = _linear(graph, values, model.attention.key)
+    keys = attending.linear(graph, values, model.attention.key)
     hidden, wide = model.lower.hidden_size, 2 * model.lower.hidden_size
     ends = graph.reshape(graph.transpose(last[0], 1, 0, 2), graph.size(tokens, 0), wide)
-    first = graph.op("Tanh", _linear(graph, ends, model.bridge))
     graph.output("values", values, ["batch", "time", wide])
     graph.output("keys", keys, ["batch", "time", hidden])
-    for number, name in enumerate(("lower_h", "upper_h")):
-        part = graph.slice(first, 1, number * hidden, (number + 1) * hidden)
-        graph.output(name, part, ["batch", hidden])
+    attending.first_states(graph, model, attending.linear(graph, ends, model.bridge))
 
     def trials(run: Run, rng: np.random.Generator) -> Iterator[tuple[Feeds, Feeds]]:
         for rows, steps, _ in SIZES:
@@ -79,62 +73,14 @@ def _encoder(model: Translator) -> Network:
 
 
 def _step(model: Translator) -> tuple[Network, dict[str, Any]]:
-    graph = Graph("translate_step")
-    tokens = graph.input("tokens", INT, ["batch"])
-    wide, words = model.lower.hidden_size, model.words
-    values = graph.input("values", FLOAT, ["sources", "time", 2 * wide])
-    keys = graph.input("keys", FLOAT, ["sources", "time", wide])
-    lengths = graph.input("lengths", INT, ["sources"])
-    states = States(graph)
-    table = graph.constant(layers.array(words.tables[0]), name="table")
-    x = graph.gather(table, tokens)
-    if model.feeding:
-        x = graph.concat([x, states.take("fed", FLOAT, [words.width])], 1)
-    query = _layer(graph, states, "lower", model.lower, x)
-    weight = _weight(graph, model.attention, query, keys, lengths)
-    context = graph.squeeze(graph.unsqueeze(weight, 1) @ values, 1)
-    y = _layer(graph, states, "upper", model.upper, graph.concat([query, context], 1))
-    read = graph.op("Tanh", _linear(graph, graph.concat([y, context], 1), model.readout))
-    if model.feeding:
-        states.give("fed", read)
-    bias = graph.constant(layers.array(words.biases[0]), name="bias")
-    # Gemm, not a transposed table: of that, with weights of eight bits, ONNX Runtime makes an unsound graph.
-    logs = graph.op("LogSoftmax", graph.op("Gemm", read, table, bias, transB=1), axis=-1)
-    graph.output("log_probabilities", logs, ["batch", words.tokens])
-    graph.output("attention", weight, ["batch", "time"])
+    graph, states = attending.step(model, "translate_step", ragged=True)
 
     def trials(run: Run, rng: np.random.Generator) -> Iterator[tuple[Feeds, Feeds]]:
         for rows, steps, many in SIZES:
             yield from _written(model, run, rng, (rows, steps, many), one=False)
         yield from _written(model, run, rng, SIZES[1], one=True)
 
-    return Network("step", STEP, graph.model(), trials), states.described
-
-
-def _layer(graph: Graph, states: States, name: str, layer: Recurrent, x: Value) -> Value:
-    """(B, H) after one step more of x (B, I)."""
-    names = [f"{name}_{one}" for one in layers.cell_of(layer).states]
-    before = [graph.unsqueeze(states.take(one, FLOAT, [layer.hidden_size]), 0) for one in names]
-    y, after = layers.recurrent(graph, layer, graph.unsqueeze(x, 0), state=before)
-    for one, s in zip(names, after, strict=True):
-        states.give(one, graph.squeeze(s, 0))
-    return graph.squeeze(y, 0)
-
-
-def _weight(graph: Graph, attention: Attention, query: Value, keys: Value, lengths: Value) -> Value:
-    """(B, S) of queries (B, Q) to keys (B, S, A), or (1, S, A)."""
-    if attention.scores == "luong":
-        each = graph.unsqueeze(query * attention.scale, 1)
-        z = graph.squeeze(each @ graph.transpose(keys, 0, 2, 1), 1)
-    else:
-        each = graph.unsqueeze(_linear(graph, query, attention.query), 1)
-        z = graph.squeeze(_linear(graph, graph.op("Tanh", each + keys), attention.score), 2)
-    within = layers.inside(graph, graph.size(keys, 1), lengths)
-    return graph.op("Softmax", graph.where(within, z, -float("inf")), axis=-1)
-
-
-def _linear(graph: Graph, x: Value, layer: nn.Linear) -> Value:
-    return layers.linear(graph, x, layer.weight, layer.bias)
+    return Network("step", STEP, graph.model(), trials), states
 
 
 def _tokens_read(model: Translator) -> int:

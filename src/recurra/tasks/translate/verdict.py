@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recurra.report.judging import who_won
 from recurra.report.numbers import percent
 from recurra.tasks.translate.metrics import NAMES
 
@@ -27,35 +29,7 @@ NOT_FITTED = (
 
 def words(methods: Sequence[Method], metric: str) -> list[str]:
     """Who won, by how much, and whether it could be chance."""
-    model, *others = methods
-    own, label = model.metrics[metric], _label(metric)
-    ranked = sorted(others, key=lambda method: -method.metrics[metric])
-    ahead = [method for method in ranked if method.metrics[metric] >= own]
-    if not ahead:
-        best = ranked[0]
-        gap = best.differences[metric]
-        verb = "is better than" if gap.certain else "is ahead of"
-        doubt = "" if gap.certain else ", but the difference may be chance"
-        return [
-            f"The model {verb} every baseline here{doubt}: {label} {told(metric, own)} against "
-            f"{told(metric, best.metrics[metric])} of the best of them, {best.name} (difference "
-            f"{told(metric, gap.estimate)}, 95 % interval {told(metric, gap.low)} to "
-            f"{told(metric, gap.high)})."
-        ]
-    lines = []
-    for method in ahead:
-        gap = method.differences[metric]
-        if method.metrics[metric] == own:
-            lines.append(f"The model and {method.name} are equally good here: {label} {told(metric, own)}.")
-            continue
-        verb = "is better than" if gap.certain else "is ahead of"
-        doubt = "" if gap.certain else ", but the difference may be chance"
-        lines.append(
-            f"{method.name} {verb} the model here{doubt}: {label} {told(metric, method.metrics[metric])} "
-            f"against {told(metric, own)} (difference {told(metric, -gap.estimate)}, 95 % interval "
-            f"{told(metric, -gap.high)} to {told(metric, -gap.low)})."
-        )
-    return lines
+    return who_won(methods, metric, _label(metric), partial(told, metric))
 
 
 def told(metric: str, value: float) -> str:

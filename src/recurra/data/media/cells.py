@@ -7,14 +7,17 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from recurra.data.delimited import decode, sniff
 from recurra.data.files import JSON_ENDINGS, PARQUET, PARQUET_ENDINGS, content
 from recurra.data.tables import read_table
-from recurra.errors import DataError
+from recurra.errors import DataError, row_word
+
+if TYPE_CHECKING:
+    from recurra.data.media.medium import Medium
 
 # Separators between which quotes are signs like any other, unless they are around a whole cell.
 BARE = ("\t", "|")
@@ -22,41 +25,53 @@ BARE = ("\t", "|")
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """A table of text. names: None where there is no header.  lines: of each row."""
+    """A table of text. names: None where there is no header.  lines: of each row, or what `word` calls it."""
 
     name: str
     names: list[str] | None
     rows: list[list[str]]
     lines: list[int]
     notes: list[str]
+    word: str = ""
+
+    def place(self, line: int) -> str:
+        """Where something is named, as in "all.csv, line 3"."""
+        return f"{self.name}, {self.word or row_word(self.name)} {line}"
 
 
-def read_cells(source: Any) -> Cells:
+def read_cells(source: Any, medium: Medium) -> Cells:
     """A table as text; its first row is taken for a header where it can only be one."""
     if isinstance(source, str | Path):
         path = Path(source)
         raw = content(path)
         ending = Path(path.name.lower().removesuffix(".gz")).suffix
         if not raw.startswith(PARQUET) and ending not in (*PARQUET_ENDINGS, *JSON_ENDINGS):
-            return _delimited(raw, path.name)
+            return _delimited(raw, path.name, medium)
     table = read_table(source)
-    columns = [column.cast(pl.String).fill_null("").to_list() for column in _plain(table.frame, table.name)]
+    columns = [
+        column.cast(pl.String).fill_null("")
+        for own in table.frame.get_columns()
+        for column in _plain(own, medium)
+    ]
     rows = [list(row) for row in zip(*columns, strict=True)]
     lines = [table.where(row)[1] for row in range(len(rows))]
-    return Cells(table.name, table.frame.columns, rows, lines, [])
+    return Cells(table.name, [column.name for column in columns], rows, lines, [])
 
 
-def _plain(frame: pl.DataFrame, name: str) -> Iterator[pl.Series]:
-    """The columns; those that hold lists and the like as if they were empty, since nobody can mean them."""
-    for column in frame.get_columns():
-        yield pl.Series(column.name, [""] * len(column)) if column.dtype.is_nested() else column
+def _plain(column: pl.Series, medium: Medium) -> list[pl.Series]:
+    """A column; a list of texts as a column for each; other lists and the like as if they were empty."""
+    if medium.several and column.dtype == pl.List(pl.String):
+        most = max((len(texts) for texts in column.to_list() if texts), default=1)
+        return [column.list.get(n, null_on_oob=True).alias(f"{column.name}_{n + 1}") for n in range(most)]
+    # Nobody can mean them.
+    return [pl.Series(column.name, [""] * len(column)) if column.dtype.is_nested() else column]
 
 
-def _delimited(raw: bytes, name: str) -> Cells:
+def _delimited(raw: bytes, name: str, medium: Medium) -> Cells:
     """Text with separators, as it stands: what looks like a number is said, too."""
     text, notes = decode(raw, name)
     if not text.strip():
-        raise DataError("expected recordings, a line each, got an empty file. Check the path.", file=name)
+        raise DataError(f"expected {medium.many}, a line each, got an empty file. Check the path.", file=name)
     separator, _, width = sniff(text)
     records = _bare(text, separator) if separator in BARE else _quoted(text, separator, name)
     rows, lines = [], []

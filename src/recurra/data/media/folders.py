@@ -1,13 +1,13 @@
-"""What lies in folders of recordings."""
+"""What lies in folders."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from recurra.data.audio import UNREADABLE, is_audio
 from recurra.data.corpus import ABOUT
 from recurra.data.files import JSON_ENDINGS, PARQUET_ENDINGS
+from recurra.data.media.medium import Medium
 from recurra.errors import DataError
 
 TABLES = (".csv", ".tsv", *JSON_ENDINGS, *PARQUET_ENDINGS)
@@ -38,21 +38,21 @@ def stem(path: Path) -> str:
 
 
 def text_of(path: Path) -> Path:
-    """Where the text of a recording lies."""
+    """Where the text of a file lies."""
     return path.with_suffix(".txt")
 
 
-def check_sounds(folder: Path, inside: list[Path]) -> None:
-    """Raises DataError where no file is a recording that can be read."""
-    if any(is_audio(path) for path in inside):
+def check_some(medium: Medium, folder: Path, inside: list[Path]) -> None:
+    """Raises DataError where no file is one that can be read."""
+    if any(medium.is_it(path) for path in inside):
         return
-    foreign = [path for path in inside if path.suffix.lower() in UNREADABLE]
+    foreign = [path for path in inside if path.suffix.lower() in medium.unreadable]
     if foreign:
         raise DataError(
-            f"expected recordings as WAV, FLAC, OGG or MP3 in {str(folder)!r}, got {len(foreign):,} as "
-            f"{foreign[0].suffix}. Convert them, for instance with ffmpeg."
+            f"expected {medium.many} as {medium.formats} in {str(folder)!r}, got {len(foreign):,} as "
+            f"{foreign[0].suffix}. Convert them, for instance with {medium.converter}."
         )
     raise DataError(
-        f"expected recordings (WAV, FLAC, OGG or MP3) in {str(folder)!r}, got none. Name a folder that holds "
+        f"expected {medium.many} ({medium.formats}) in {str(folder)!r}, got none. Name a folder that holds "
         "some, or a table of their paths."
     )

@@ -1,0 +1,130 @@
+"""How large a captioner is, by the number of pictures and the time there is; kept in the bundle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from recurra.tasks.caption.config import CaptionConfig
+
+# The network of pictures, from the smallest: pixels of a side and channels of the first stage; each stage has
+# twice the channels of the one before it, and BLOCKS residual blocks.
+SEEN = ((64, 32), (96, 32), (128, 32), (96, 64), (128, 64))
+STAGES, BLOCKS = 3, 2
+# Units of the recurrent layers, from the smallest, and tokens of captions for each.
+WIDTHS, TOKENS_PER_UNIT = (64, 96, 128, 192, 256, 320, 384, 512), 500
+WIDEST_EMBEDDING = 256
+# Passes over the pictures that a larger network must leave time for, and at most.
+LEAST_PASSES, MOST_PASSES = 20.0, 100.0
+DROPOUT = 0.4
+# Captions of a picture that are learnt from in one pass; of more, others in each.
+CAPTIONS = 2
+# Pictures of a batch, and batches of a pass at least, where there are enough pictures.
+ROWS, LEAST_BATCHES = 32, 50
+# Operations of training for each weight and token or pixel; how many to count on in a second of the time
+# budget (2 cores of a small machine); and the share of the budget that is planned.
+OPERATIONS, SPEED, PLANNED = 6, 1.3e11, 0.85
+
+
+class Shape(BaseModel):
+    """Sizes of the networks, pictures of a batch, passes over them, and the share of channels left out.
+
+    side: pixels; 0 where features are read.  widths, blocks: of the stages.  regions, channels: of what is
+    attended to.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    side: int
+    widths: tuple[int, ...] = ()
+    blocks: tuple[int, ...] = ()
+    grid: tuple[int, int]
+    channels: int
+    embedding: int
+    hidden: int
+    rows: int = ROWS
+    captions: int = CAPTIONS
+    passes: float = 1.0
+    dropout: float = DROPOUT
+
+
+def sizes(
+    config: CaptionConfig,
+    *,
+    vocabulary: int,
+    pictures: int,
+    captions: int,
+    tokens: int,
+    largest: int,
+    features: tuple[int, int, int] | None = None,
+) -> Shape:
+    """Sizes that suit the pictures.
+
+    vocabulary: tokens told apart.  pictures, captions, tokens: of the training part.  largest: pixels of a side beyond
+    which there is nothing to see in them.  features: rows, columns and channels, where those are read.
+    """
+    read = tokens * min(1.0, CAPTIONS * pictures / max(1, captions))
+    afforded = PLANNED * config.time_budget * SPEED / OPERATIONS
+    found = None
+    for side, width in ((0, 0),) if features else _seen(config, largest):
+        widths = tuple(width * 2**n for n in range(STAGES)) if width else ()
+        seen = products(side, widths) if width else 0.0
+        grid, channels = ((features[0], features[1]), features[2]) if features else (_grid(side), widths[-1])
+        for hidden in (config.hidden,) if config.hidden else WIDTHS:
+            each = weights(config, vocabulary, hidden, channels)
+            passes = afforded / (seen * pictures + each * read)
+            if found and (passes < LEAST_PASSES or hidden * TOKENS_PER_UNIT > tokens):
+                break
+            found = Shape(
+                side=side,
+                widths=widths,
+                blocks=(BLOCKS,) * len(widths),
+                grid=grid,
+                channels=channels,
+                embedding=min(hidden, WIDEST_EMBEDDING),
+                hidden=hidden,
+                rows=int(np.clip(pictures // LEAST_BATCHES, 1, ROWS)),
+                passes=min(passes, MOST_PASSES),
+                captions=CAPTIONS,
+                dropout=DROPOUT if config.dropout is None else config.dropout,
+            )
+    assert found is not None
+    return found
+
+
+def _seen(config: CaptionConfig, largest: int) -> tuple[tuple[int, int], ...]:
+    """Sides and widths that may be, from the smallest."""
+    if config.side is not None:
+        return tuple((config.side, width) for width in sorted({width for _, width in SEEN}))
+    return tuple(one for one in SEEN if one[0] <= largest) or SEEN[:1]
+
+
+def _grid(side: int) -> tuple[int, int]:
+    """Rows and columns of what is attended to."""
+    for _ in range(STAGES + 1):
+        side = -(-side // 2)
+    return side, side
+
+
+def products(side: int, widths: tuple[int, ...]) -> float:
+    """Weights times places that a picture is multiplied with."""
+    first, at = widths[0] // 2, side // 2
+    many = at * at * 27 * first
+    at, before = at // 2, widths[0]
+    many += at * at * 9 * first * before
+    for number, width in enumerate(widths):
+        at = at // 2 if number else at
+        many += at * at * (9 * before * width + (2 * BLOCKS - 1) * 9 * width * width + before * width)
+        before = width
+    return float(many)
+
+
+def weights(config: CaptionConfig, vocabulary: int, hidden: int, channels: int) -> int:
+    """That a token is multiplied with."""
+    gates = {"LSTM": 4, "GRU": 3, "RNN": 1}[config.cell]
+    embedding = min(hidden, WIDEST_EMBEDDING)
+    lower, upper = gates * (embedding + hidden) * hidden, gates * (2 * hidden + channels) * hidden
+    return lower + upper + (hidden + channels) * embedding + vocabulary * embedding
