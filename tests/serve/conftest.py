@@ -16,6 +16,7 @@ pytest.importorskip("websockets", reason="needs the extra [serve]")
 pytest.importorskip("httptools", reason="needs the extra [serve]")
 pytest.importorskip("prometheus_client", reason="needs the extra [serve]")
 
+from painted import shapes_bundle
 from servers import Redis, Server
 from walking.task import Walking, write_walks
 
@@ -76,7 +77,7 @@ def server(start: Start, walk: Path) -> Server:
 
 @pytest.fixture(scope="session")
 def task_bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bundle]:
-    """One of each task, of a second or two of training."""
+    """One of each task, of a second or two of training, or of none."""
     folder = tmp_path_factory.mktemp("tasks")
     names = (DATA / "names.csv").read_text().splitlines()
     (folder / "names.csv").write_text("\n".join([names[0], *names[1::40]]) + "\n")
@@ -93,7 +94,8 @@ def task_bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bundle]:
         task: recurra.fit(task, str(file), out=folder / task, time_budget=2, **more)
         for task, (file, more) in options.items()
     }
-    return found | {"transcribe": fit_tones(folder / "transcribe", seconds=3)}
+    heard = fit_tones(folder / "transcribe", seconds=3)
+    return found | {"transcribe": heard, "caption": shapes_bundle(folder / "caption")}
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from painted import file_of, paint, shown
 from pydantic_core import to_json
 from servers import Server, eventually
 
@@ -38,6 +39,8 @@ def observations(bundle: Bundle, many: int) -> list[Any]:
             found.append({"no": "such"})
         elif model.kind == "sound":
             found.append(base64.b64encode(pcm(say("lo", number))[: dice.randrange(0, 9_000)]).decode())
+        elif model.kind == "picture":
+            found.append(base64.b64encode(file_of(paint(*shown(number), seed=number))).decode())
         elif model.kind == "text":
             letters = LETTERS + "\n\n" * (bundle.task.name == "translate")
             text = "".join(dice.choice(letters) for _ in range(dice.randrange(1, 9)))
@@ -60,7 +63,7 @@ def said(stream: Stream, observation: Any) -> Any:
     return {"step": stream.steps, "answer": json.loads(to_json(answer, inf_nan_mode="null"))}
 
 
-@pytest.mark.parametrize("task", ["forecast", "classify", "language", "translate", "transcribe"])
+@pytest.mark.parametrize("task", ["forecast", "classify", "language", "translate", "transcribe", "caption"])
 def test_a_stream_gives_what_the_bundle_gives(
     tasks: Server, task_bundles: dict[str, Bundle], task: str
 ) -> None:

@@ -345,3 +345,76 @@ def test_a_server_that_is_a_minute_behind(run: Run) -> None:
 )
 def test_words_of_a_whole_answer(run: Run, row: dict[str, str], words: list[dict[str, Any]]) -> None:
     assert run("predict_sound.js", "return module.wordsOf(given[0])", row) == words
+
+
+# Pictures.
+
+
+def one_of(rows: int, columns: int, row: int, column: int, share: float) -> list[list[float]]:
+    """Weights of which one part has a share, and the others the rest."""
+    left = (1 - share) / (rows * columns - 1)
+    return [[share if (r, c) == (row, column) else left for c in range(columns)] for r in range(rows)]
+
+
+@pytest.mark.parametrize(
+    ("weights", "where"),
+    [
+        (one_of(4, 4, 0, 0, 0.5), "upper left"),
+        (one_of(4, 4, 0, 3, 0.5), "upper right"),
+        (one_of(4, 4, 2, 1, 0.9), "middle"),
+        (one_of(4, 4, 3, 2, 0.5), "bottom"),
+        (one_of(7, 7, 3, 6, 0.5), "right"),
+        (one_of(2, 2, 1, 0, 0.7), "lower left"),
+        (one_of(3, 2, 1, 0, 0.5), "left"),
+        (one_of(4, 4, 0, 0, 0.07), "all over"),
+        ([[1.0]], "all over"),
+    ],
+)
+def test_where_a_word_looked(run: Run, weights: list[list[float]], where: str) -> None:
+    assert run("looking.js", "return module.whereOf(given[0]).where", weights) == where
+
+
+def test_the_share_of_where_a_word_looked(run: Run) -> None:
+    weights = [[0.0, 0.3, 0.2, 0.0], *[[0.0, 0.1, 0.0, 0.0]] * 2, [0.1, 0.1, 0.1, 0.0]]
+    found = run("looking.js", "return module.whereOf(given[0])", weights)
+    assert found == {"where": "top", "share": pytest.approx(0.5)}
+
+
+@pytest.mark.parametrize(
+    ("weights", "dark"),
+    [
+        ([[0.7, 0.1], [0.1, 0.1]], [0, 0.8, 0.8, 0.8]),
+        ([[0.25, 0.25], [0.25, 0.25]], [0, 0, 0, 0]),
+        ([[0.26, 0.24], [0.25, 0.25]], [0, 0.8 * 0.16, 0.8 * 0.08, 0.8 * 0.08]),
+    ],
+)
+def test_what_was_looked_at_stays_bright(run: Run, weights: list[list[float]], dark: list[float]) -> None:
+    assert run("looking.js", "return module.darkness(given[0])", weights) == pytest.approx(dark)
+
+
+def test_a_shade_has_no_edges(run: Run) -> None:
+    text = (
+        "const shade = module.shaded(given[0], 2);"
+        "return [...shade.getContext('2d').getImageData(0, 48, 96, 1).data].filter((_, i) => i % 4 === 3)"
+    )
+    line = np.array(run("looking.js", text, [0, 0.8, 0, 0.8]))
+    assert (np.diff(line) >= 0).all()
+    assert np.diff(line).max() < 12
+    assert line[0] < 40
+    assert line[-1] > 165
+
+
+def test_the_score_that_counts(run: Run) -> None:
+    text = "return [module.headline(given[0]) ?? null, module.headline(given[1]) ?? null]"
+    judged = {"task": "caption", "scores": [{"metrics": {"bleu1": 1.0, "cider": 0.5}}]}
+    assert run("metrics.js", text, judged, {"task": "caption", "scores": []}) == ["cider", None]
+
+
+def test_words_of_a_caption_stand_as_in_its_text(run: Run) -> None:
+    text = "return given.map(([text, words]) => module.gaps(text, words))"
+    given = [["a dog, a cat.", ["a", "dog", "a", "cat"]], ["ab", ["a", "b"]], ["x", ["a", "b"]]]
+    assert run("captioned.js", text, *given) == [
+        ["", " ", ", ", " ", "."],
+        ["", "", ""],
+        ["", " ", ""],
+    ]

@@ -60,8 +60,8 @@ export function captioned({ text, words, attention }, look) {
 export function whereTable({ words, attention }) {
   const rows = words.map((word, i) => ({ word: visible(word), ...whereOf(attention[i]) }));
   return table(["word", "where", "share"], rows, {
-    caption: "Words, where in the picture the model looked most closely, and how much of its attention was there.",
-    names: { where: "looked at", share: "share" },
+    caption: "Where each word looked most closely, and the share of its attention that was there.",
+    names: { where: "looked at" },
     cells: { share: percent },
   });
 }
@@ -72,7 +72,7 @@ function told(weights) {
 }
 
 // What stands before each word in the text, and after the last.
-function gaps(text, words) {
+export function gaps(text, words) {
   let at = 0;
   const found = [];
   for (const word of words) {

@@ -6,10 +6,11 @@ const NAMES = [
   ["lower left", "bottom", "lower right"],
 ];
 const EVERYWHERE = "all over";
-const PLAIN = 1.5; // how many times more than elsewhere it must have looked somewhere, for that to be told
+const PLAIN = 1.2; // how many times more than elsewhere it must have looked somewhere, for that to be told
 const FINE = 96; // pixels a side of a shade, which is then made as large as the picture
 const WIDTH = 0.6; // of a part's light, in parts
-const DARK = 0.8; // of what was not looked at at all
+const DARK = 0.8; // of what was looked at least
+const FLAT = 0.5; // difference, in means, below which a word looked at everything more or less alike, and little is dark
 
 // {where: "upper left", share}: the ninth of the picture that was looked at most closely, and its share.
 export function whereOf(weights) {
@@ -31,11 +32,13 @@ function third(at, many) {
   return Math.min(2, Math.floor((3 * (at + 0.5)) / many));
 }
 
-// How dark each part is, one after the other: none of what was looked at most.
+// How dark each part is, one after the other: what was looked at most is not.
 export function darkness(weights) {
   const all = weights.flat();
-  const most = Math.max(...all, 1e-12);
-  return all.map((weight) => DARK * (1 - weight / most));
+  const [least, most] = [Math.min(...all), Math.max(...all)];
+  const spread = Math.max(most - least, 1e-12);
+  const dark = DARK * Math.min(1, (spread * all.length) / FLAT);
+  return all.map((weight) => (dark * (most - weight)) / spread);
 }
 
 // A canvas of darkness without edges between the parts, as many rows as it has.

@@ -6,7 +6,7 @@ import { chooser } from "./given.js";
 import { ENDINGS, opened, pasted } from "./picture.js";
 import { seen } from "./seen.js";
 import { downloads } from "./table.js";
-import { SCORE } from "./view_caption.js";
+import { SURER } from "./view_caption.js";
 import { figure, size } from "./words.js";
 
 export function predictPicture(info, api, limits) {
@@ -56,7 +56,7 @@ async function shown(info, api, { columns, rows }, file) {
   return [
     image ? seen(image, `${file.name}: ${row.caption || "no caption"}`).element : null,
     make("p.caption", {}, row.caption || "(nothing)"),
-    make("p.hint", {}, `${file.name}. Score ${figure(row.score)}: ${SCORE}.${image ? "" : " This browser cannot show the picture."}`),
+    make("p.hint", {}, `${file.name}. Score ${figure(row.score)}: ${SURER}.${image ? "" : " This browser cannot show the picture."}`),
     downloads(columns, rows, `${info.name}-caption`),
     details("The same from a command line", make("pre.request", { tabindex: "0" }, make("code", {}, request(info, api, file)))),
   ].filter(Boolean);

@@ -12,7 +12,8 @@ const PACE = 250; // ms for each word
 const KEPT = 24; // pictures
 const SMALL = 160; // pixels a side of those before
 const LEGEND = "Point at a word, or go to it with the arrow keys: what the model looked at stays bright.";
-export const SCORE = "the logarithm of the caption’s chance, long captions not counted against; the nearer to 0, the surer";
+// What a score means.
+export const SURER = "the nearer to 0, the surer";
 
 export function captionView(info) {
   const stage = make("div");
@@ -33,13 +34,14 @@ export function captionView(info) {
     more.hidden = true;
     element.hidden = false;
     mark(null);
+    stage.scrollIntoView({ block: "nearest", behavior: still() ? "auto" : "smooth" });
   }
   // Resolves once the caption stands there.
   async function put(one, pace) {
     const { name, answer } = one;
     const { element: words, reveal } = captioned(answer, (weights) => pane.show(weights));
     pane.tell(`${name}: ${answer.text || "no caption"}`);
-    stage.replaceChildren(pane.element, words, make("p.hint", {}, `${name}. Score ${figure(answer.score)}: ${SCORE}. ${LEGEND}`));
+    stage.replaceChildren(pane.element, words, make("p.hint", {}, `${name}. Score ${figure(answer.score)}: ${SURER}. ${LEGEND}`));
     more.hidden = !answer.words.length;
     rows.replaceChildren(answer.words.length ? whereTable(answer) : "");
     mark(one);

@@ -45,6 +45,8 @@ class Captioner(AttentiveDecoder):
     the captions have, too, whatever their order (Fang et al. 2015; Wu et al. 2016).
     """
 
+    backbone: Tensor | None
+
     def __init__(self, schema: Schema, config: CaptionConfig) -> None:
         shape = schema.shape
         super().__init__(
@@ -60,9 +62,8 @@ class Captioner(AttentiveDecoder):
         self.smoothing = config.smoothing
         self.encoder = Encoder(shape.widths, shape.blocks) if shape.widths else None
         # The bytes of its file, so that a bundle is whole.
-        self.backbone: Tensor | None = None
-        if schema.backbone is not None:
-            self.register_buffer("backbone", torch.zeros(schema.backbone.size, dtype=torch.uint8))
+        raw = None if schema.backbone is None else torch.zeros(schema.backbone.size, dtype=torch.uint8)
+        self.register_buffer("backbone", raw)
         self._record = schema.backbone
         self._network: Network | None = None
         self.known = Linear(shape.channels, len(schema.tokens))
