@@ -51,6 +51,15 @@ def test_the_transcription_example_runs(tmp_path):
     assert (tmp_path / "digits" / "report.html").stat().st_size > 10_000
 
 
+def test_the_caption_example_runs(tmp_path):
+    command = [sys.executable, ROOT / "examples" / "caption.py", tmp_path / "things", "3s"]
+    found = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert found.returncode == 0, found.stderr
+    assert "Nearest training picture" in found.stdout
+    assert "drawn: a " in found.stdout
+    assert (tmp_path / "things" / "report.html").stat().st_size > 10_000
+
+
 @pytest.mark.parametrize(
     ("name", "rows", "columns"),
     [

@@ -108,6 +108,17 @@ def transcribe(folder: Path) -> tuple[Path, str, dict[str, Any]]:
     return folder / "source.csv", "transcribe", {"hidden": 16, "layers": 1, "dropout": 0.0, "time_budget": 25}
 
 
+def caption(folder: Path) -> tuple[Path, str, dict[str, Any]]:
+    """Pictures that the example draws, small ones."""
+    sys.path.insert(0, str(HERE.parent.parent / "examples"))
+    from caption import write  # noqa: PLC0415
+
+    rows = (write(folder / "pictures", 24, 0) / "captions.csv").read_text().splitlines()
+    (folder / "pictures" / "captions.csv").unlink()
+    (folder / "source.csv").write_text("\n".join([rows[0], *(f"pictures/{row}" for row in rows[1:])]) + "\n")
+    return folder / "source.csv", "caption", {"side": 32, "hidden": 12, "time_budget": 12}
+
+
 RECIPES: dict[str, Callable[[Path], tuple[Path, str | base.Task, dict[str, Any]]]] = {
     "counting": counting,
     "forecast": forecast,
@@ -117,6 +128,7 @@ RECIPES: dict[str, Callable[[Path], tuple[Path, str | base.Task, dict[str, Any]]
     "language": language,
     "translate": translate,
     "transcribe": transcribe,
+    "caption": caption,
 }
 
 

@@ -11,6 +11,7 @@ from polars.testing import assert_frame_equal
 import recurra
 from counting.task import Counting
 from recurra.bundle import FORMAT
+from recurra.tasks import TASKS
 
 FIXTURES = sorted(Path(__file__).resolve().parent.glob("format-*"))
 
@@ -25,6 +26,6 @@ def test_old_bundles_answer_as_they_did(fixture: Path) -> None:
     assert_frame_equal(answers, expected, rel_tol=1e-4)
 
 
-@pytest.mark.parametrize("task", ["classify", "counting", "forecast", "language", "translate", "transcribe"])
+@pytest.mark.parametrize("task", ["counting", *TASKS])
 def test_there_is_one_of_each_task_in_this_format(task: str) -> None:
     assert any(path.name.startswith(f"format-{FORMAT}-{task}") for path in FIXTURES)

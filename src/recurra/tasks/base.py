@@ -339,7 +339,7 @@ class Captions(Protocol):
     def caption(
         self, model: nn.Module, schema: Any, pictures: Sequence[Any], beam: Beam
     ) -> list[list[Caption]]:
-        """The best captions of each picture, the best first. pictures: paths, files' bytes, or what is seen."""
+        """The best captions of each picture, the best first. pictures: paths, bytes of files, or features."""
 
 
 Kind = Literal["text", "event", "numbers", "sound", "picture"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -78,7 +77,9 @@ def words(page: Browser) -> list[str]:
 SHADE = """
 const [rows, columns] = arguments;
 const shade = document.querySelector(".view .shade");
-const at = (x, y) => shade.getContext("2d").getImageData(x, y, 1, 1).data[3];
+const context = new OffscreenCanvas(shade.width, shade.height).getContext("2d", {willReadFrequently: true});
+context.drawImage(shade, 0, 0);
+const at = (x, y) => context.getImageData(x, y, 1, 1).data[3];
 return Array.from({length: rows}, (_, r) => Array.from({length: columns}, (_, c) =>
   at((c + 0.5) * shade.width / columns, (r + 0.5) * shade.height / rows)));
 """
@@ -108,8 +109,8 @@ def test_a_caption_and_where_its_words_looked_by_keyboard(
     for number, weights in enumerate(said.attention):
         assert [one.text for one in page.all(".caption .marked")] == [said.words[number]]
         dark = shade(page, said)
-        assert dark.flat[weights.argmax()] == dark.min()
-        assert dark.flat[weights.argmin()] > 150
+        assert np.corrcoef(dark.ravel(), weights.ravel())[0, 1] < -0.9
+        assert dark.flat[weights.argmin()] > 120 > dark.flat[weights.argmax()]
         page.keys(Keys.ARROW_RIGHT)
     page.keys(Keys.HOME)
     assert page.driver.switch_to.active_element.get_attribute("aria-label") == first
@@ -158,7 +159,9 @@ def test_several_pictures_one_after_the_other(looking: Browser, bundle: Bundle, 
 GIVE = """
 const [box, what, many] = arguments;
 const files = new DataTransfer();
-for (const [bytes, name] of many) files.items.add(new File([Uint8Array.from(bytes)], name, {type: "image/png"}));
+for (const [bytes, name] of many) {
+  files.items.add(new File([Uint8Array.from(bytes)], name, {type: "image/png"}));
+}
 const options = {bubbles: true, cancelable: true};
 box.dispatchEvent(what === "drop"
   ? new DragEvent("drop", {dataTransfer: files, ...options})
@@ -191,9 +194,8 @@ def test_a_large_picture_is_scaled_down(looking: Browser, tmp_path: Path) -> Non
     Image.fromarray(noise).save(tmp_path / "large.png")
     choose(looking, tmp_path / "large.png")
     looking.see(".caption .word")
-    assert looking.script(
-        "const {width, height} = document.querySelector('.seen canvas'); return width / height"
-    ) == (pytest.approx(4 / 3, abs=0.01))
+    ratio = "const {width, height} = document.querySelector('.seen').getBoundingClientRect();"
+    assert looking.script(ratio + "return width / height") == pytest.approx(4 / 3, abs=0.01)
     assert not looking.all(".problem")
 
 
@@ -222,7 +224,7 @@ def test_a_whole_picture(looking: Browser, bundle: Bundle, shapes: Server, tmp_p
     assert f"{shapes.url}v1/bundles/shapes/predict" in command
     if shutil.which("curl"):
         ran = subprocess.run(
-            [*shlex.split(command), "--silent"], cwd=tmp_path, capture_output=True, check=True, timeout=60
+            ["sh", "-c", command + " --silent"], cwd=tmp_path, capture_output=True, check=True, timeout=60
         )
         assert json.loads(ran.stdout)["rows"] == [row | {"picture": "file.png"}]
 

@@ -8,7 +8,7 @@ const NAMES = [
 const EVERYWHERE = "all over";
 const PLAIN = 1.2; // how many times more than elsewhere it must have looked somewhere, for that to be told
 const FINE = 96; // pixels a side of a shade, which is then made as large as the picture
-const WIDTH = 0.6; // of a part's light, in parts
+const WIDTH = 0.45; // of a part's light, in parts
 const DARK = 0.8; // of what was looked at least
 const FLAT = 0.5; // difference, in means, below which a word looked at everything more or less alike, and little is dark
 
@@ -45,8 +45,7 @@ export function darkness(weights) {
 export function shaded(dark, rows) {
   const columns = dark.length / rows;
   const [down, across] = [blend(rows), blend(columns)];
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = FINE;
+  const canvas = new OffscreenCanvas(FINE, FINE);
   const context = canvas.getContext("2d");
   const pixels = context.createImageData(FINE, FINE);
   for (let y = 0; y < FINE; y += 1) {

@@ -4,6 +4,7 @@ import { make, problem } from "./dom.js";
 import { chooser } from "./given.js";
 import { ENDINGS, encoded, opened, pasted } from "./picture.js";
 
+const LOST = "The answer was lost with the connection. Give the picture again.";
 const REST = 1500; // ms for which a caption stands before the next picture comes
 
 // changed(): something was answered; view: what shows it
@@ -52,6 +53,7 @@ export function shownPicture({ session, view, changed, limits }) {
     view.begin(file.name, image);
     const { answer } = await session.observe(await encoded(file, image, limits?.frame ?? 65536));
     if (mine !== run) return;
+    if (!answer) throw new Error(LOST);
     told.textContent = left.trim();
     const whole = view.show(answer, { name: file.name, image });
     changed();

@@ -84,7 +84,6 @@ export function captionView(info) {
     },
     show(answer, { name, image }) {
       count += 1;
-      if (!answer) return null;
       sentence = `${name}: ${answer.text || "no caption"}.`;
       const one = { name, image, answer };
       keep(one);

@@ -8,7 +8,7 @@ from torch import Tensor
 
 # Share of a picture's area that is left when it is cut, at least; how much wider or narrower it gets; how
 # much brightness, contrast and saturation change.
-LEAST_AREA, WIDER, COLOUR = 0.4, 1.2, 0.3
+LEAST_AREA, WIDER, COLOUR = 0.5, 1.2, 0.3
 # Pixels are brought to about [-2, 2].
 MIDDLE, SPREAD = 120.0, 60.0
 # Of red, green and blue in how bright a pixel is seen (Rec. 601).
@@ -20,7 +20,7 @@ def normal(pixels: Tensor) -> Tensor:
     return (pixels.permute(0, 3, 1, 2).float() - MIDDLE) / SPREAD
 
 
-def otherwise(x: Tensor) -> Tensor:
+def otherwise(x: Tensor, mirror: bool = True) -> Tensor:
     """Pictures (B, 3, S, S) with a part of each cut out and scaled, every other one mirrored, and colours."""
     many = len(x)
     area = LEAST_AREA + (1 - LEAST_AREA) * torch.rand(many)
@@ -28,7 +28,7 @@ def otherwise(x: Tensor) -> Tensor:
     # Half the cut's sides, in parts of the picture's.
     wide, high = ((area * aspect).sqrt().clamp(max=1), (area / aspect).sqrt().clamp(max=1))
     theta = x.new_zeros(many, 2, 3)
-    theta[:, 0, 0] = wide * (1 - 2 * (torch.rand(many) < 0.5).float())
+    theta[:, 0, 0] = wide * (1 - 2 * (mirror * torch.rand(many) > 0.5).float())
     theta[:, 1, 1] = high
     theta[:, 0, 2] = (2 * torch.rand(many) - 1) * (1 - wide)
     theta[:, 1, 2] = (2 * torch.rand(many) - 1) * (1 - high)

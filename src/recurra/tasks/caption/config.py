@@ -61,6 +61,11 @@ class CaptionConfig(TaskConfig):
         description="Most tokens that are told apart. By default the words that occur five times or more.",
     )
     lower: bool = Field(True, description="Read captions in lower case.")
+    mirror: bool | None = Field(
+        None,
+        description="Turn every other picture round while training. By default, unless captions say left or "
+        "right.",
+    )
     cell: Literal["LSTM", "GRU", "RNN"] = Field("LSTM", description="The recurrence.")
     attention: Literal["luong", "bahdanau"] = Field(
         "luong", description="How words are compared with parts of the picture."

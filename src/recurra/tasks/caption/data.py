@@ -23,7 +23,7 @@ from recurra.tasks.caption.schema import Schema
 from recurra.tasks.caption.seeing import Eyes, eyes_for, eyes_of, see
 from recurra.tasks.caption.shape import sizes
 from recurra.tasks.caption.sources import read_like, read_sources
-from recurra.tasks.caption.texts import choose_unit, fit_texts, normal
+from recurra.tasks.caption.texts import choose_unit, fit_texts, normal, tell_sides
 
 if TYPE_CHECKING:
     from recurra.data.tokens import Tokens
@@ -142,6 +142,9 @@ def _schema(config: CaptionConfig, tokens: Tokens, train: Encoded, eyes: Eyes) -
         tokens=tokens,
         columns=Columns(path=config.path, text=config.text),
         lower=config.lower,
+        mirror=not tell_sides([text for some in train.pictures.captions for text in some])
+        if config.mirror is None
+        else config.mirror,
         longest=int(np.ceil(np.quantile(lengths, NEARLY_ALL))),
         backbone=eyes.record,
         shape=sizes(

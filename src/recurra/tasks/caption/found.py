@@ -36,6 +36,7 @@ def describe(
         _seen(schema, train),
         _unit(schema, reason),
         f"split: train {count(train_n, 'picture')}, valid {valid:,}, {tested}{drawn}",
+        *([] if schema.mirror else ["mirrored: none while training, as left and right count"]),
         *_unknown(parts),
         *remarks,
     ]

@@ -59,7 +59,7 @@ class Captioner(AttentiveDecoder):
             dropout=shape.dropout,
             gated=True,
         )
-        self.smoothing = config.smoothing
+        self.smoothing, self.mirror = config.smoothing, schema.mirror
         self.encoder = Encoder(shape.widths, shape.blocks) if shape.widths else None
         # The bytes of its file, so that a bundle is whole.
         raw = None if schema.backbone is None else torch.zeros(schema.backbone.size, dtype=torch.uint8)
@@ -104,7 +104,7 @@ class Captioner(AttentiveDecoder):
         if self.encoder is None:
             return self._through(seen)
         x = normal(seen)
-        y: Tensor = self.encoder(otherwise(x) if self.training else x)
+        y: Tensor = self.encoder(otherwise(x, self.mirror) if self.training else x)
         return y.flatten(2).transpose(1, 2)
 
     def _through(self, seen: Tensor) -> Tensor:

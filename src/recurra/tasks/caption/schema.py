@@ -27,8 +27,9 @@ class Backbone(BaseModel):
 class Schema(BaseModel):
     """All that is needed to read other pictures the same way.
 
-    tokens: what captions are cut into.  lower: whether in lower case.  longest: tokens of a caption of
-    training, of nearly all at most.  shape.side is 0 where features are read, from files or a backbone.
+    tokens: what captions are cut into.  lower: whether in lower case.  mirror: whether pictures are turned
+    round while training.  longest: tokens of a caption of training, of nearly all at most.  shape.side is 0
+    where features are read, from files or a backbone.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -36,6 +37,7 @@ class Schema(BaseModel):
     tokens: Tokens
     columns: Columns = Columns()
     lower: bool = True
+    mirror: bool = True
     longest: int
     backbone: Backbone | None = None
     shape: Shape

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 SEEN = ((64, 32), (96, 32), (128, 32), (96, 64), (128, 64))
 STAGES, BLOCKS = 3, 2
 # Units of the recurrent layers, from the smallest, and tokens of captions for each.
-WIDTHS, TOKENS_PER_UNIT = (64, 96, 128, 192, 256, 320, 384, 512), 500
+WIDTHS, TOKENS_PER_UNIT = (64, 96, 128, 192, 256, 320, 384, 512), 1_000
 WIDEST_EMBEDDING = 256
-# Passes over the pictures that a larger network must leave time for, and at most.
-LEAST_PASSES, MOST_PASSES = 20.0, 100.0
+# Passes over the pictures that a larger network must leave time for, and at most; and the share of the time
+# that the decoder may take.
+LEAST_PASSES, MOST_PASSES, DECODING = 30.0, 100.0, 0.4
 DROPOUT = 0.4
 # Captions of a picture that are learnt from in one pass; of more, others in each.
 CAPTIONS = 2
@@ -63,43 +64,54 @@ def sizes(
 ) -> Shape:
     """Sizes that suit the pictures.
 
-    vocabulary: tokens told apart.  pictures, captions, tokens: of the training part.  largest: pixels of a side beyond
-    which there is nothing to see in them.  features: rows, columns and channels, where those are read.
+    vocabulary: tokens told apart.  pictures, captions, tokens: of the training part.  largest: pixels of a
+    side beyond which there is nothing to see in them.  features: rows, columns and channels, where those are
+    read.
     """
     read = tokens * min(1.0, CAPTIONS * pictures / max(1, captions))
     afforded = PLANNED * config.time_budget * SPEED / OPERATIONS
     found = None
-    for side, width in ((0, 0),) if features else _seen(config, largest):
-        widths = tuple(width * 2**n for n in range(STAGES)) if width else ()
-        seen = products(side, widths) if width else 0.0
-        grid, channels = ((features[0], features[1]), features[2]) if features else (_grid(side), widths[-1])
-        for hidden in (config.hidden,) if config.hidden else WIDTHS:
-            each = weights(config, vocabulary, hidden, channels)
-            passes = afforded / (seen * pictures + each * read)
-            if found and (passes < LEAST_PASSES or hidden * TOKENS_PER_UNIT > tokens):
-                break
-            found = Shape(
-                side=side,
-                widths=widths,
-                blocks=(BLOCKS,) * len(widths),
-                grid=grid,
-                channels=channels,
-                embedding=min(hidden, WIDEST_EMBEDDING),
-                hidden=hidden,
-                rows=int(np.clip(pictures // LEAST_BATCHES, 1, ROWS)),
-                passes=min(passes, MOST_PASSES),
-                captions=CAPTIONS,
-                dropout=DROPOUT if config.dropout is None else config.dropout,
-            )
+    for side, widths in ((0, ()),) if features else _seen(config, largest):
+        grid, channels = (features[:2], features[2]) if features else (_grid(side), widths[-1])
+        hidden = config.hidden or _hidden(config, vocabulary, channels, tokens, afforded / read)
+        seen = products(side, widths) if widths else 0.0
+        passes = afforded / (seen * pictures + weights(config, vocabulary, hidden, channels) * read)
+        if found and passes < LEAST_PASSES:
+            break
+        found = Shape(
+            side=side,
+            widths=widths,
+            blocks=(BLOCKS,) * len(widths),
+            grid=grid,
+            channels=channels,
+            embedding=min(hidden, WIDEST_EMBEDDING),
+            hidden=hidden,
+            rows=int(np.clip(pictures // LEAST_BATCHES, 1, ROWS)),
+            captions=CAPTIONS,
+            passes=min(passes, MOST_PASSES),
+            dropout=DROPOUT if config.dropout is None else config.dropout,
+        )
     assert found is not None
     return found
 
 
-def _seen(config: CaptionConfig, largest: int) -> tuple[tuple[int, int], ...]:
-    """Sides and widths that may be, from the smallest."""
+def _hidden(config: CaptionConfig, vocabulary: int, channels: int, tokens: int, afforded: float) -> int:
+    """Units of the decoder, which has its share of the time. afforded: weights times passes of a token."""
+    units = WIDTHS[0]
+    for one in WIDTHS[1:]:
+        passes = DECODING * afforded / weights(config, vocabulary, one, channels)
+        if passes < LEAST_PASSES or one * TOKENS_PER_UNIT > tokens:
+            break
+        units = one
+    return units
+
+
+def _seen(config: CaptionConfig, largest: int) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    """Sides of pictures and channels of the stages that may be, from the smallest."""
+    some = tuple(one for one in SEEN if one[0] <= largest) or SEEN[:1]
     if config.side is not None:
-        return tuple((config.side, width) for width in sorted({width for _, width in SEEN}))
-    return tuple(one for one in SEEN if one[0] <= largest) or SEEN[:1]
+        some = tuple((config.side, width) for width in sorted({width for _, width in SEEN}))
+    return tuple((side, tuple(width * 2**n for n in range(STAGES))) for side, width in some)
 
 
 def _grid(side: int) -> tuple[int, int]:

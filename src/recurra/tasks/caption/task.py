@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-LEARNING_RATE = 1e-3
+LEARNING_RATE = 3e-3
 VALIDATIONS, PATIENCE = 20, 8
 # Pictures of the validation part that are looked at while training, and side by side.
 VALIDATED, AT_ONCE = 1_000, 32

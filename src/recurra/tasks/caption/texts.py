@@ -20,6 +20,9 @@ OFTEN, SELDOM, MANY = 5, 2, 10_000
 # Pieces of words, where those are told apart: captions are short and say few things.
 PIECES = 3_000
 NEWLINE = "\n"
+# What tells left from right, and the share of captions up to which that is by the way.
+SIDES = re.compile(r"\b(?:left|right)(?:most|hand|ward)?\b", re.IGNORECASE)
+SAID = 0.02
 # A word with what joins its parts; an English ending may stand apart, as some files have them cut.
 WORD = re.compile(r"(?:(?<!\w)['’](?=(?:s|re|ve|ll|d|m|t)\b))?\w+(?:['’.,-]\w+)*")
 
@@ -32,6 +35,11 @@ def choose_unit(config: CaptionConfig, captions: Sequence[str]) -> tuple[Unit, s
     if sum(len(UNSPACED.findall(text)) for text in captions) > MOSTLY * letters:
         return "characters", "no spaces between words"
     return "words", "captions say few things, each in many ways"
+
+
+def tell_sides(captions: Sequence[str]) -> bool:
+    """Whether captions tell left from right more than now and then, in English."""
+    return sum(bool(SIDES.search(text)) for text in captions) > SAID * len(captions)
 
 
 def normal(text: str, unit: Unit, lower: bool) -> str:
