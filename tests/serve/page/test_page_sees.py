@@ -189,6 +189,34 @@ def test_pictures_are_dropped_and_pasted(looking: Browser, bundle: Bundle, tmp_p
     assert page.see(".steps").text == "2 pictures"
 
 
+# A source by itself, whose stream has lost an answer with its connection.
+LOSING = """
+const [url, bytes, done] = arguments;
+import(url).then(({ shownPicture }) => {
+  const told = [];
+  const tell = (what) => () => told.push(what);
+  const view = {begin: tell("begin"), back: tell("back"), show: tell("show")};
+  const session = {observe: async () => ({step: 1, answer: null})};
+  const { element } = shownPicture({session, view, changed: tell("changed"), limits: {frame: 65536}});
+  const files = new DataTransfer();
+  files.items.add(new File([Uint8Array.from(bytes)], "a.png", {type: "image/png"}));
+  const problem = element.querySelector(".problem");
+  new MutationObserver(() => problem.hidden || done([told, problem.textContent]))
+    .observe(problem, {attributeFilter: ["hidden"]});
+  element.dispatchEvent(new DragEvent("drop", {dataTransfer: files, cancelable: true}));
+});
+"""
+
+
+def test_an_answer_that_is_lost(looking: Browser, shapes: Server, tmp_path: Path) -> None:
+    (path,) = files(tmp_path, 1)
+    url, content = f"{shapes.url}page/source_picture.js", list(path.read_bytes())
+    assert looking.driver.execute_async_script(LOSING, url, content) == [
+        ["begin", "back"],
+        "The answer was lost with the connection. Give the picture again.",
+    ]
+
+
 def test_a_large_picture_is_scaled_down(looking: Browser, tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (1_200, 1_600, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "large.png")
