@@ -70,8 +70,18 @@ def read_size(path: Path) -> tuple[int, int]:
     """Width and height as it is seen, from the beginning of a file; no pixel is decoded. Raises DataError."""
     _check(path)
     with _told(path.name), path.open("rb") as file:
-        width, height, _ = _heading(_opened(file, path.name))
-        return width, height
+        return _size(file, path.name)
+
+
+def size_of(raw: bytes, name: str) -> tuple[int, int]:
+    """The same of a file that holds these bytes."""
+    with _told(name):
+        return _size(io.BytesIO(raw), name)
+
+
+def _size(file: IO[bytes], name: str) -> tuple[int, int]:
+    width, height, _ = _heading(_opened(file, name))
+    return width, height
 
 
 def read_image(path: Path, side: int) -> Picture:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +53,7 @@ def check_observation(observation: Any) -> None:
         return
     try:
         raw = base64.b64decode(observation.rpartition(",")[2], validate=True)
-        with tempfile.NamedTemporaryFile(prefix="recurra-") as file:
-            file.write(raw)
-            file.flush()
-            width, height = images.read_size(Path(file.name))
+        width, height = images.size_of(raw, "the picture")
     except (binascii.Error, ValueError, DataError):
         return
     if width * height > STREAMED:

@@ -16,11 +16,11 @@ ALONE = "the stream"  # where lines do not name theirs
 class Lines:
     """Lines of JSON, and the streams of a pool that they go to; `failed` counts those that had no answer.
 
-    by     the field of a line that names its stream, which opens with its first line; text, events and sound
-           stand in one other field. None: all lines are of one stream
+    by     the field of a line that names its stream, which opens with its first line; text, events, sound and
+           pictures stand in one other field. None: all lines are of one stream
     plain  lines are pieces of text as they stand, with the end of the line, rather than JSON
 
-    Raises ConfigError for plain lines where a model takes sound.
+    Raises ConfigError for plain lines where a model takes sound or pictures.
     """
 
     def __init__(self, pool: StreamPool, *, by: str | None = None, plain: bool = False) -> None:
@@ -28,6 +28,11 @@ class Lines:
             raise ConfigError(
                 "expected lines of JSON, each a piece of sound in base64, got --plain, for text. Leave it "
                 "out, or give the sound itself to `recurra listen`."
+            )
+        if plain and pool.model.kind == "picture":
+            raise ConfigError(
+                "expected lines of JSON, each a picture's file in base64, got --plain, for text. Leave it out, "
+                "or give the files themselves to `recurra predict`."
             )
         self._pool, self._by, self._plain = pool, by, plain
         self._read = self.failed = 0

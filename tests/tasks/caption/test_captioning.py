@@ -26,6 +26,7 @@ from recurra.bundle import Bundle
 from recurra.errors import ConfigError, DataError
 from recurra.report.page import Page
 from recurra.stream import StreamPool
+from recurra.stream.lines import Lines
 from recurra.tasks.base import Caption as Written
 from recurra.tasks.base import Captions, Exports, Parted, Streams
 from recurra.tasks.caption.evaluate import SHUFFLED
@@ -165,6 +166,17 @@ def same(answer: Any, caption: Written) -> None:
 def test_a_stream_refuses_what_is_no_picture(drawn: Bundle, observation: Any, told: str) -> None:
     with pytest.raises(DataError, match=told):
         drawn.stream().step(observation)
+
+
+def test_lines_of_pictures(drawn: Bundle, tmp_path: Path) -> None:
+    path = write_things(tmp_path / "new", 1) / "0000.png"
+    lines = Lines(StreamPool(drawn, 2), by="who")
+    text = base64.b64encode(path.read_bytes()).decode()
+    answer = json.loads(lines.answer(json.dumps({"who": "a", "picture": text}).encode()))
+    same(answer, drawn.caption([path])[0][0])
+    assert "error" in json.loads(lines.answer(b'{"who": "a", "picture": "none"}'))
+    with pytest.raises(ConfigError, match="a picture's file in base64, got --plain"):
+        Lines(StreamPool(drawn, 2), plain=True)
 
 
 @pytest.mark.parametrize("unit", ["words", "bpe", "characters"])

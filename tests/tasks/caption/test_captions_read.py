@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,13 @@ from recurra.tasks.caption.data import CaptionData, read_later, read_pictures
 
 def read(source: Any, **options: Any) -> CaptionData:
     return read_pictures(configure(CaptionConfig, {**SMALL, **options}), source)
+
+
+def promising(shape: tuple[int, ...]) -> bytes:
+    """A file of features whose heading says more than it holds."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    return file.getvalue() + bytes(64)
 
 
 def test_what_is_seen_is_what_the_files_hold(tmp_path: Path) -> None:
@@ -147,6 +155,7 @@ def test_features_from_files(shape: tuple[int, ...], tmp_path: Path) -> None:
         (np.array(["a"]), "as numbers"),
         (np.zeros((0, 5), np.float32), "finite features, got none"),
         (b"no array", "cannot be read"),
+        (promising((10**9, 10**9)), "cannot be read"),
     ],
 )
 def test_features_that_cannot_be_used(content: Any, told: str, tmp_path: Path) -> None:

@@ -20,10 +20,10 @@ class Problems:
         first, before = self.found.get(kind, (f"{place}: {reason}" if reason else place, 0))
         self.found[kind] = first, before + many
 
-    def settle(self, skip: bool | None) -> list[str]:
+    def settle(self, skip: bool | None, alone: bool = False) -> list[str]:
         """A line for each kind, where they may be left out; else raises DataError if there are any.
 
-        skip: whether they may be; None where nobody can say so.
+        skip: whether they may be; None where nobody can say so.  alone: they need no texts.
         """
         told = [
             (f"{self.found[kind][1]:,} {words[self.found[kind][1] > 1]}", self.found[kind][0])
@@ -34,8 +34,8 @@ class Problems:
             some = [f"{many} (the first is {first})" for many, first in told]
             got = some[0] if len(some) == 1 else f"{', '.join(some[:-1])} and {some[-1]}"
             action = "take them out" if skip is None else "leave them out with skip"
+            each = "" if alone else f", each with its {self.medium.text}"
             raise DataError(
-                f"expected {self.medium.many} that can be used, each with its {self.medium.text}, got {got}. "
-                f"Correct them, or {action}."
+                f"expected {self.medium.many} that can be used{each}, got {got}. Correct them, or {action}."
             )
         return [f"left out: {many}; the first is {first}" for many, first in told]

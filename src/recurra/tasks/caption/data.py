@@ -90,7 +90,7 @@ def read_later(schema: Schema, source: Any, alone: bool = False) -> CaptionData:
     part = see({"test": pictures}, eyes_of(schema), problems)["test"]
     if not alone:
         part = written(part, schema.tokens.unit, schema.lower, problems)
-    problems.settle(None)
+    problems.settle(None, alone)
     if not len(part):
         raise DataError("expected pictures, got none. Look at the files.")
     test = encode(part, schema.tokens)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -158,23 +159,41 @@ def _first_shape(paths: Sequence[Path]) -> tuple[int, int, int]:
 def _features(raw: bytes, name: str) -> Array:
     """Features of a file as numpy.save writes it, (rows, columns, channels) float32. Raises DataError."""
     try:
-        found = np.load(io.BytesIO(raw), allow_pickle=False)
+        shape, dtype = _heading(io.BytesIO(raw))
+        # What a heading promises may be more than there is memory for.
+        whole = dtype.itemsize * prod(shape) <= len(raw)
+        usable = whole and not dtype.hasobject
+        found: Array | None = np.load(io.BytesIO(raw), allow_pickle=False) if usable else None
     except (ValueError, EOFError, OSError) as error:
+        raise _unread(name) from error
+    if found is None:
+        raise _unread(name)
+    if dtype.kind not in "fiu" or not 1 <= len(shape) <= 3:
         raise DataError(
-            "expected features as numpy.save writes them, got a file that cannot be read. Save it again.",
-            file=name,
-        ) from error
-    if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiu" or not 1 <= found.ndim <= 3:
-        what = f"{found.dtype} {found.shape}" if isinstance(found, np.ndarray) else "several arrays"
-        raise DataError(
-            f"expected features as numbers (parts, channels) or (rows, columns, channels), got {what}. "
-            "Save others.",
+            "expected features as numbers (parts, channels) or (rows, columns, channels), got "
+            f"{dtype} {shape}. Save others.",
             file=name,
         )
     if not found.size or not np.isfinite(found).all():
         what = "none" if not found.size else "some that are not"
         raise DataError(f"expected finite features, got {what}. Save it again.", file=name)
-    return found.astype(np.float32).reshape((1,) * (3 - found.ndim) + found.shape)
+    features: Array = found.astype(np.float32)
+    return features.reshape((1,) * (3 - found.ndim) + found.shape)
+
+
+def _heading(file: io.BytesIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type of an array, as its file says. Raises ValueError."""
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(file)
+    return shape, dtype
+
+
+def _unread(name: str) -> DataError:
+    return DataError(
+        "expected features as numpy.save writes them, got a file that cannot be read. Save it again.",
+        file=name,
+    )
 
 
 class _Seen(NamedTuple):

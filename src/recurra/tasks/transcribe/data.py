@@ -99,7 +99,7 @@ def read_later(schema: Schema, source: Any, alone: bool = False) -> TranscribeDa
     problems = Problems(RECORDINGS)
     clips, remarks = read_like(schema.columns, source, alone, problems)
     heard = hear({"test": clips}, problems, rate=schema.rate, longest=None)
-    problems.settle(None)
+    problems.settle(None, alone)
     part = heard.parts["test"]
     if not len(part):
         raise DataError("expected recordings, got none. Look at the files.")
