@@ -31,8 +31,8 @@ class Lines:
             )
         if plain and pool.model.kind == "picture":
             raise ConfigError(
-                "expected lines of JSON, each a picture's file in base64, got --plain, for text. Leave it out, "
-                "or give the files themselves to `recurra predict`."
+                "expected lines of JSON, each a picture's file in base64, got --plain, for text. Leave it "
+                "out, or give the files themselves to `recurra predict`."
             )
         self._pool, self._by, self._plain = pool, by, plain
         self._read = self.failed = 0
