@@ -27,7 +27,7 @@ from recurra.bundle import Bundle
 from recurra.data.audio import pcm as read
 from recurra.data.audio import read_audio
 from recurra.errors import ConfigError
-from tones import RATE, fit_tones, pcm, say
+from tones import PLAIN, RATE, fit_tones, pcm, say
 
 soundfile = pytest.importorskip("soundfile", reason="needs the extra [audio]")
 soxr = pytest.importorskip("soxr", reason="needs the extra [audio]")
@@ -40,13 +40,13 @@ Run = Callable[..., tuple[str, str]]
 
 @pytest.fixture(scope="module")
 def hears(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return fit_tones(tmp_path_factory.mktemp("tones") / "hears")
+    return fit_tones(tmp_path_factory.mktemp("tones") / "hears", **PLAIN)
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """One that must have the whole recording."""
-    return fit_tones(tmp_path_factory.mktemp("whole") / "hears", seconds=0.5, live=False)
+    return fit_tones(tmp_path_factory.mktemp("whole") / "hears", steps=20, live=False, **PLAIN)
 
 
 @pytest.fixture

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-import recurra
+from recurra import bundle
 from recurra.bundle import Bundle
+from untrained import untrained
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -16,6 +18,10 @@ RATE = 8_000
 # Words and their pitches; how long each is, and the silence between two, in seconds.
 PITCHES = {"lo": (250.0, 400.0), "mi": (700.0, 1100.0), "su": (1900.0, 2900.0)}
 LONG, BETWEEN = 0.25, 0.15
+# Of training: enough that every word is known; recordings of a batch; the learning rate.
+STEPS, ROWS, LEARNING_RATE = 240, 16, 1e-2
+# As short and plain as a recogniser can be.
+PLAIN: dict[str, Any] = {"unit": "words", "beam": 4, "lm": "none"}
 
 
 def word(pitches: tuple[float, ...], rng: np.random.Generator, rate: int = RATE) -> Array:
@@ -61,8 +67,28 @@ def write_tones(folder: Path, many: int = 60, seed: int = 0) -> Path:
     return folder
 
 
-def fit_tones(folder: Path, seconds: float = 4, **options: Any) -> Bundle:
-    """A bundle in `folder` that has learnt the words, of a few seconds of training."""
-    given: dict[str, Any] = {"unit": "words", "hidden": 32, "layers": 1, "beam": 4, "lm": "none"} | options
-    sounds = write_tones(folder.parent / f"{folder.name}-sounds")
-    return recurra.fit("transcribe", sounds, out=folder, time_budget=seconds, quiet=True, **given)
+def fit_tones(folder: Path, steps: int = STEPS, many: int = 60, **options: Any) -> Bundle:
+    """A bundle in `folder` that has learnt the words, the same on every machine but for rounding.
+
+    steps: of training, whatever time they take.  many: recordings that it learns from.
+    """
+    given = {"hidden": 32, "layers": 1, **options}
+    source = write_tones(folder.parent / f"{folder.name}-sounds", many)
+    made = untrained("transcribe", source, folder, finish=False, **given)
+    task: Any = made.task
+    data, model = task.read(made.config, source), made.model.train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE)
+    epoch, keys = 0, np.zeros((0, 3), dtype=np.int64)
+    for _ in range(steps):
+        if len(keys) < ROWS:
+            keys = np.concatenate([keys, *task.epoch(made.config, data, epoch)])
+            epoch += 1
+        loss, _ = task.loss(model, task.batch(data, keys[:ROWS]), None)
+        keys = keys[ROWS:]
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+    task.finish(model.eval(), made.config, data)
+    bundle.save(folder, task, made.config, data, model, task.evaluate(model, made.config, data), "")
+    return bundle.load(folder)

@@ -23,7 +23,7 @@ from walking.task import Walking, write_walks
 import recurra
 from recurra.bundle import Bundle
 from recurra.tasks import TASKS, Entry
-from tones import fit_tones
+from tones import PLAIN, fit_tones
 
 Start = Callable[..., Server]
 DATA = Path(__file__).parents[2] / "examples" / "data"
@@ -94,7 +94,7 @@ def task_bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bundle]:
         task: recurra.fit(task, str(file), out=folder / task, time_budget=2, **more)
         for task, (file, more) in options.items()
     }
-    heard = fit_tones(folder / "transcribe", seconds=3)
+    heard = fit_tones(folder / "transcribe", **PLAIN)
     return found | {"transcribe": heard, "caption": shapes_bundle(folder / "caption")}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import recurra
-from tones import fit_tones
+from tones import PLAIN, fit_tones
 
 DATA = Path(__file__).parents[3] / "examples" / "data"
 NAMES = ("Arabic", "German", "Japanese")
@@ -96,5 +96,5 @@ def fit_all(folder: Path) -> dict[str, Path]:
         file = folder / f"{name}.{ending}"
         file.write_text(text, encoding="utf-8")
         recurra.fit(task, file, out=folder / name, time_budget=3, quiet=True, **options)
-    fit_tones(folder / "tones", seconds=3)
+    fit_tones(folder / "tones", **PLAIN)
     return {name: folder / name for name in (*given, "tones")}

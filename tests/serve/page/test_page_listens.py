@@ -14,7 +14,7 @@ from selenium.webdriver.common.keys import Keys
 
 import recurra
 from recurra.data.audio import pcm as read
-from tones import PITCHES, RATE, fit_tones, pcm, say
+from tones import PITCHES, PLAIN, RATE, fit_tones, pcm, say
 
 soundfile = pytest.importorskip("soundfile", reason="needs the extra [audio]")
 
@@ -192,7 +192,7 @@ def test_a_machine_without_a_microphone(page: Browser, server: Server) -> None:
 
 @pytest.mark.slow
 def test_a_model_that_must_hear_the_end(chromium: Browser, tmp_path: Path, recording: Path) -> None:
-    bundle = fit_tones(tmp_path / "whole", seconds=2, live=False)
+    bundle = fit_tones(tmp_path / "whole", live=False, **PLAIN)
     with serving({"whole": bundle.path}) as server:
         chromium.open(server.url)
         chromium.see("h1", "whole")

@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from listeners import listener
 from recurra.bundle import Bundle
 from recurra.decode.ctc import Beam
 from recurra.errors import ConfigError, DataError
 from recurra.stream import StreamPool
 from recurra.tasks.transcribe.streaming import PAUSE, TranscribeSteps
 from recurra.tasks.transcribe.transcribing import BONUSES, WEIGHTS, listened, transcribed
-from tones import RATE, pcm, say, texts, write_tones
+from tones import RATE, fit_tones, pcm, say, texts, write_tones
 from untrained import untrained
 
 
@@ -30,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """A recogniser that has learnt its words."""
-    return listener(tmp_path_factory.mktemp("listener"))
+    return fit_tones(tmp_path_factory.mktemp("listener") / "bundle", many=80)
 
 
 @pytest.fixture(scope="module", params=["characters", "words", "phones", "none"])
