@@ -157,7 +157,7 @@ class Bundle:
         own = self.task.beam(self.config)
         search = replace(own, **{name: value for name, value in given.items() if value is not None})
         with torch.no_grad():
-            return self.task.translate(self.model, self.schema, texts, search, told)
+            return self.task.translate(self.model, self.schema, _several(texts), search, told)
 
     def transcribe(self, sounds: Sequence[Any]) -> list[Transcript]:
         """What is said in each sound, word by word: paths, or samples (N,) float32 at the schema's rate.
@@ -168,7 +168,7 @@ class Bundle:
         if not isinstance(self.task, Transcribes):
             raise self._cannot("transcribes", "`recurra fit transcribe` has written")
         with torch.no_grad():
-            return self.task.transcribe(self.model, self.config, self.schema, sounds)
+            return self.task.transcribe(self.model, self.config, self.schema, _several(sounds))
 
     def caption(
         self,
@@ -193,7 +193,7 @@ class Bundle:
         own = self.task.beam(self.config)
         search = replace(own, **{name: value for name, value in given.items() if value is not None})
         with torch.no_grad():
-            return self.task.caption(self.model, self.schema, pictures, search)
+            return self.task.caption(self.model, self.schema, _several(pictures), search)
 
     def stream(self, keep: int = 0) -> Stream:
         """A sequence that is read as it comes, an observation at a time, in constant memory.
@@ -226,6 +226,11 @@ class Bundle:
             f"expected a bundle of a task that {does}, got {self.path}, of the task {self.task.name!r}. "
             f"Name a bundle that {which}."
         )
+
+
+def _several(given: Any) -> Sequence[Any]:
+    """What is given alone, as one of a list: its letters are not meant."""
+    return [given] if isinstance(given, str | bytes | os.PathLike) else given
 
 
 def save(  # noqa: PLR0917

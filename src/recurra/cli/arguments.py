@@ -11,8 +11,9 @@ Files = Annotated[
     list[str],
     Parameter(
         name="FILE",
-        help="CSV, Parquet or NDJSON (classify: .ts, .arff or a folder too; language: text; translate: two "
-        "files of lines, too); several as one.",
+        help="CSV, Parquet or NDJSON (classify: .ts, .arff or a folder, too; language: text; translate: two "
+        "files of lines, too; transcribe, caption: folders, recordings or pictures and their texts, too); "
+        "several as one.",
     ),
 ]
 Table = Annotated[

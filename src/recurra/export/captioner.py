@@ -44,14 +44,27 @@ class Captioner:
         """What the graph reads of a picture."""
         if isinstance(picture, np.ndarray):
             return picture
+        if not self.record["side"]:
+            raise ValueError(
+                "expected features (parts, channels) float32, got something else. Make them first."
+            )
         from PIL import Image, ImageOps  # noqa: PLC0415, arrays need none
 
         with Image.open(picture) as opened:
-            upright = ImageOps.exif_transpose(opened).convert("RGBA")
+            upright = ImageOps.exif_transpose(opened)
+        if upright.mode.startswith("I;16"):
+            upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
+        if upright.mode in ("I", "F"):
+            raise ValueError(
+                f"expected a picture of 8 or 16 bits, got one of mode {upright.mode}. Convert it."
+            )
+        upright = upright.convert("RGBA")
         white = Image.new("RGBA", upright.size, "white")
         size = (self.record["side"], self.record["side"])
         return np.asarray(
-            Image.alpha_composite(white, upright).convert("RGB").resize(size, Image.Resampling.BICUBIC)
+            Image.alpha_composite(white, upright)
+            .convert("RGB")
+            .resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
         )
 
     def _one(self, seen: Array, beam: dict[str, Any]) -> list[dict[str, Any]]:

@@ -50,16 +50,22 @@ def int_pair(padding: str | tuple[int, ...]) -> tuple[int, int]:
 class GroupNorm(nn.GroupNorm):
     """torch.nn.GroupNorm (Wu & He 2018): y = (x − μ) / √(σ² + ε) · γ + β, μ and σ of a picture's group.
 
-    Where no gradient is wanted μ and σ² are summed up in float64, so that their order hardly matters.
+    Where no gradient is wanted μ and σ² are summed up in float64, channel by channel first: no sum is so long
+    that it would be shared out among threads, which changes its order.
     """
 
     def forward(self, input: Tensor) -> Tensor:
         if not alone(input, self.weight, self.bias):
             return super().forward(input)
-        groups = input.contiguous().reshape(len(input), self.num_groups, -1)
-        variance, mean = torch.var_mean(groups.double(), -1, correction=0)
-        many = self.num_channels // self.num_groups
-        scale = (variance + self.eps).rsqrt().repeat_interleave(many, 1) * self.weight
-        shift = self.bias - mean.repeat_interleave(many, 1) * scale
+        many, x = self.num_channels // self.num_groups, input.double().flatten(2)
+        mean = self._mean(x, many)
+        variance = self._mean((x - mean[:, :, None]) ** 2, many)
+        scale = (variance + self.eps).rsqrt() * self.weight
+        shift = self.bias - mean * scale
         scale, shift = (one.to(input.dtype)[:, :, None, None] for one in (scale, shift))
         return input * scale + shift
+
+    def _mean(self, x: Tensor, many: int) -> Tensor:
+        """Of each channel's group, (B, C): x (B, C, H·W), and `many` channels of a group."""
+        groups = x.mean(2).view(len(x), self.num_groups, many).mean(2)
+        return groups.repeat_interleave(many, 1)

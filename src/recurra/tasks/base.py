@@ -27,9 +27,13 @@ SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def seconds(value: object) -> object:
-    """`"90"`, `"90s"`, `"10m"` or `"1.5h"` as seconds; anything else is left to the field's own check."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([smh]?)\s*", value) if isinstance(value, str) else None
-    return float(found[1]) * SECONDS[found[2]] if found else value
+    """`"90"`, `"90s"`, `"10m"` or `"1.5h"` as seconds; a number is left to the field's own check."""
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([smh]?)\s*", value)
+    if found is None:
+        raise ValueError(f"expected a time such as 90s, 10m or 1h, got {value!r}. Give one of this form.")
+    return float(found[1]) * SECONDS[found[2]]
 
 
 def share_or_file(value: object) -> object:

@@ -62,7 +62,8 @@ class Loop:
             self.saved, self.cost = time.monotonic(), 0.0
             if fresh:
                 self._save()
-            self.reporter.begin(self.state.at.step, self.plan.steps)
+            left = self.config.time_budget - self.state.at.seconds
+            self.reporter.begin(self.state.at.step, self.plan.steps, left)
             try:
                 self._train(signals)
             finally:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 LINE_EVERY = 5.0  # seconds between plain lines
 
@@ -53,26 +53,35 @@ class Log:
             self._file.close()
 
 
+class Listened(Console):
+    """A console that falls silent, and ends nothing, once nobody listens any longer."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+
 class Reporter:
     """Speaks on stderr, or not at all when `quiet`."""
 
     def __init__(self, quiet: bool = False, stream: TextIO | None = None) -> None:
         self.quiet = quiet
-        self._console = Console(file=stream or sys.stderr, highlight=False, soft_wrap=True)
+        self._console = Listened(file=stream or sys.stderr, highlight=False, soft_wrap=True)
         self._bar: Progress | None = None
         self._task = TaskID(0)
         self._next_line = 0.0
         self._best = ""
         self._start = (0, 0.0)
+        self._until = 0.0
 
     def say(self, line: str) -> None:
         """One line, above the bar if there is one."""
         if not self.quiet:
             self._console.print(line, markup=False)
 
-    def begin(self, step: int, steps: int) -> None:
-        """Training starts at `step` of `steps`."""
+    def begin(self, step: int, steps: int, seconds: float) -> None:
+        """Training starts at `step` of `steps`, and ends in so many seconds at the latest."""
         self._start = (step, time.monotonic())
+        self._until = time.monotonic() + seconds
         self._next_line = time.monotonic() + LINE_EVERY
         if self.quiet or not self._console.is_terminal:
             return
@@ -81,7 +90,6 @@ class Reporter:
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[note]}"),
-            TimeRemainingColumn(elapsed_when_finished=True),
             console=self._console,
             transient=True,
         )
@@ -98,13 +106,12 @@ class Reporter:
                 return
             self._next_line = now + LINE_EVERY
         rate = (step - self._start[0]) / max(1e-9, now - self._start[1])
-        note = f"loss {loss:.4g}{self._best}, {rate:.3g} steps/s"
+        left = min((steps - step) / max(1e-9, rate), max(0.0, self._until - now))
+        note = f"loss {loss:.4g}{self._best}, {rate:.3g} steps/s, about {_duration(left)} left"
         if self._bar is not None:
             self._bar.update(self._task, completed=step, note=note)
         else:
-            self.say(
-                f"step {step} of {steps}: {note}, about {_duration((steps - step) / max(1e-9, rate))} left"
-            )
+            self.say(f"step {step} of {steps}: {note}")
 
     def validated(self, best: float) -> None:
         """A validation was made."""

@@ -42,6 +42,7 @@ class State:
     def __init__(self, model: nn.Module, plan: Plan) -> None:
         self.model = model
         self.averaged = model if plan.ema is None else copy.deepcopy(model)
+        self._copied = [-1 for _ in model.buffers()]  # versions of the buffers
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         matrices = [p for p in self.parameters if p.ndim > 1]
         vectors = [p for p in self.parameters if p.ndim <= 1]
@@ -61,8 +62,12 @@ class State:
         with torch.no_grad():
             for mean, now in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
                 mean.lerp_(now, 1 - decay)
-            for copied, buffer in zip(self.averaged.buffers(), self.model.buffers(), strict=True):
-                copied.copy_(buffer)
+            both = zip(self.averaged.buffers(), self.model.buffers(), strict=True)
+            for at, (copied, buffer) in enumerate(both):
+                # Large ones may never change, such as a language model's n-grams.
+                if buffer._version != self._copied[at]:
+                    copied.copy_(buffer)
+                    self._copied[at] = buffer._version
 
     def capture(self, identity: Mapping[str, Any], peers: Peers) -> Checkpoint:
         """The whole state; what differs from process to process is gathered from all of them."""

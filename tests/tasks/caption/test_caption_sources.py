@@ -306,7 +306,8 @@ def test_captions_are_kept_once_and_not_empty(tmp_path):
     (tmp_path / "a.jpg").unlink()
     with pytest.raises(
         DataError,
-        match=r"got 1 picture that is not there \(the first is a\.jpg \(captions\.csv, line 2\)\) and 1 "
+        match=r"got 1 picture that is not there \(the first is a\.jpg \(captions\.csv, line 2\): nothing "
+        r"at .*a\.jpg\) and 1 "
         r"picture without a caption \(the first is b\.jpg \(captions\.csv, line 3\)\)",
     ):
         read(table)
@@ -319,7 +320,7 @@ def test_pictures_that_nothing_names(tmp_path):
         read(tmp_path)
     found = read(tmp_path / "images", captions=str(table))
     assert found.remarks == [
-        f"not read: 2 pictures that nothing names, as {tmp_path / 'images' / 'b.jpg'}",
+        f"not read: 2 pictures without a caption, as {tmp_path / 'images' / 'b.jpg'}",
     ]
     assert later(tmp_path / "images", captions=str(table)) == found.parts["train"]
     assert said(later([tmp_path / "images" / "a.jpg", table])) == {"a.jpg": SAID["a.jpg"]}

@@ -194,6 +194,7 @@ def test_too_few_pictures(tmp_path: Path) -> None:
         ({"valid": 0.5, "test": 0.5}, "expected shares that leave pictures"),
         ({"side": 64, "backbone": "x.onnx"}, "expected pictures of the size that the backbone reads"),
         ({"side": 8}, "side"),
+        ({"side": 50}, "multiple of 16"),
         ({"beam": 0}, "beam"),
     ],
 )

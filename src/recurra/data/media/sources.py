@@ -24,12 +24,13 @@ class Reading:
     """Reads sources of one medium.
 
     names: what the user calls columns; of `later` sources, or as usual.  problems: takes what cannot be used.
-    first: where files are looked for before the folder of the table that names them.  behind: folders after
-    that.  inside: files that a table may name without their folders.
+    only: where files are looked for and nowhere else.  first: where they are before the folder of the table
+    that names them.  behind: folders after that.  inside: files that a table may name without their folders.
     """
 
     def __init__(self, medium: Medium, names: Names, problems: Problems, later: bool = False) -> None:
         self.medium, self.names, self.problems, self.later = medium, names, problems, later
+        self.only: Places | None = None
         self.first: Places | None = None
         self.behind: list[Path] = []
         self.inside: list[Path] = []
@@ -83,6 +84,12 @@ class Reading:
                 found = self.listed(path, alone=True)
                 clips += found.clips
                 remarks += found.remarks
+            elif path.suffix.lower() in self.medium.unreadable:
+                raise DataError(
+                    f"expected {self.medium.formats}, got {path.suffix}. Convert it, for instance with "
+                    f"{self.medium.converter}.",
+                    file=path.name,
+                )
             else:
                 clips.append(Clip(path, str(path), None))
         return clips, remarks
@@ -120,10 +127,13 @@ class Reading:
         """A table as text."""
         return read_cells(source, self.medium)
 
+    def _places(self, source: Any) -> Places:
+        own = Path(source).parent if isinstance(source, str | Path) else Path()
+        return Places(self.medium, [own, *self.behind], self.inside, self.first)
+
     def listed(self, source: Any, alone: bool = False, cells: Cells | None = None) -> Listed:
         """The files that a table names. cells: of the table, where they are read already."""
-        own = Path(source).parent if isinstance(source, str | Path) else Path()
-        places = Places(self.medium, [own, *self.behind], self.inside, self.first)
+        places = self.only or self._places(source)
         return read_listed(cells or self.cells(source), self.names, places, self.later, alone)
 
     def tables(self, folder: Path, inside: list[Path]) -> tuple[list[Path], list[Path]]:

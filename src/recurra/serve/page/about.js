@@ -25,15 +25,20 @@ export function scores(info) {
     "div",
     {},
     make("h3", {}, "How good it is"),
-    (info.words ?? []).slice(0, 1).map((sentence) => make("p", {}, sentence)),
+    verdict(info).map((sentence) => make("p", {}, sentence)),
     ladder(info.scores, metric),
     details(
       "All scores",
-      (info.words ?? []).slice(1).map((sentence) => make("p", {}, sentence)),
+      (info.words ?? []).slice(verdict(info).length).map((sentence) => make("p", {}, sentence)),
       allScores(info.scores),
       make("p.hint", {}, "Signature: ", make("code", {}, info.signature)),
     ),
   );
+}
+
+// Who won; of a captioner also whether it looks at the pictures at all.
+function verdict(info) {
+  return (info.words ?? []).slice(0, info.task === "caption" ? 2 : 1);
 }
 
 // The model and its baselines by the metric that counts, as bars.

@@ -38,6 +38,7 @@ class CaptionConfig(TaskConfig):
         None,
         ge=32,
         le=512,
+        multiple_of=16,
         description="Pixels of a picture's sides, to which all are scaled. Chosen by the pictures and the "
         "time budget when not given.",
     )
@@ -58,7 +59,8 @@ class CaptionConfig(TaskConfig):
     vocabulary: int | None = Field(
         None,
         ge=2,
-        description="Most tokens that are told apart. By default the words that occur five times or more.",
+        description="Most tokens that are told apart. By default the words that occur five times (twice, of "
+        "fewer than 10,000 captions), 3,000 pieces (bpe) or all characters.",
     )
     lower: bool = Field(True, description="Read captions in lower case.")
     mirror: bool | None = Field(

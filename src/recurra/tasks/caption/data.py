@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from recurra.data.tokens import Tokens
     from recurra.tasks.caption.config import CaptionConfig
 
+# Tokens of a caption that are learnt from; longer ones are cut there, and counted.
+LONGEST = 100
 # Of the captions, the share that is no longer than the schema says.
 NEARLY_ALL = 0.995
 
@@ -65,7 +67,8 @@ def read_pictures(config: CaptionConfig, source: Any) -> CaptionData:
     _check(config, parts)
     tokens = fit_texts([text for one in parts["train"].captions for text in one], unit, config.vocabulary)
     encoded = {name: encode(part, tokens) for name, part in parts.items()}
-    remarks = [*sources.remarks, *left_out, *told.leaks(parts)]
+    encoded["train"], cut = encoded["train"].cut(LONGEST)
+    remarks = [*sources.remarks, *left_out, *told.leaks(parts), *told.cut(cut, LONGEST)]
     schema = _schema(config, tokens, encoded["train"], eyes)
     lines = told.describe(encoded, schema, reason=reason, how=how, remarks=remarks)
     return CaptionData(

@@ -33,6 +33,10 @@ class Encoded:
         """The numbers of a picture's captions."""
         return np.arange(self.begins[n], self.begins[n + 1])
 
+    def cut(self, longest: int) -> tuple[Encoded, int]:
+        """The same with the beginnings of longer captions, and how many those are."""
+        return replace(self, target=self.target.cut(longest)), int((self.target.lengths > longest).sum())
+
     def take(self, rows: Array) -> Encoded:
         """Some of them."""
         some = [self.captions_of(int(n)) for n in rows]

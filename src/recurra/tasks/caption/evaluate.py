@@ -34,6 +34,10 @@ NOT_TESTED = (
     "it; on other pictures they may do worse."
 )
 NOT_FITTED = "No baseline stands beside the model: they would need the pictures that it was fitted on."
+ONE = (
+    "One picture was judged, which says nothing: CIDEr-D weighs words by how few pictures they are of. Give "
+    "more."
+)
 # From how many times the score of other pictures' captions on a captioner looks at what it captions.
 LOOKS = 2.0
 
@@ -73,8 +77,10 @@ def evaluate(
     if not len(encoded):
         return Evaluation((), (NOTHING,), label)
     judge = Judge(encoded.pictures.captions, config.seed)
-    shuffled = _shuffled(texts, config.seed)
-    methods = compare({"Recurra": texts, **_baselines(config, data, encoded), SHUFFLED: shuffled}, judge)
+    others = _baselines(config, data, encoded)
+    if len(encoded) > 1:
+        others[SHUFFLED] = _shuffled(texts, config.seed)
+    methods = compare({"Recurra": texts, **others}, judge)
     signatures = judge.signatures
     words = _verdict(methods)
     words += [NOT_TESTED] if part == "valid" else []
@@ -119,6 +125,8 @@ def _shuffled(texts: Sequence[str], seed: int) -> list[str]:
 
 def _verdict(methods: Sequence[OfTexts]) -> list[str]:
     """Who won; and whether the model looks at the pictures."""
+    if len(methods[0].texts) == 1:
+        return [ONE]
     *real, shuffled = methods
     own, others = real[0].metrics[METRIC], shuffled.metrics[METRIC]
     lines = []

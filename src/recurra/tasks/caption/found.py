@@ -36,7 +36,7 @@ def describe(
         _seen(schema, train),
         _unit(schema, reason),
         f"split: train {count(train_n, 'picture')}, valid {valid:,}, {tested}{drawn}",
-        *([] if schema.mirror else ["mirrored: none while training, as left and right count"]),
+        *(["mirrored: no picture while training"] if schema.shape.side and not schema.mirror else []),
         *_unknown(parts),
         *remarks,
     ]
@@ -64,6 +64,11 @@ def leaks(parts: Mapping[str, Pictures]) -> list[str]:
     return lines
 
 
+def cut(many: int, longest: int) -> list[str]:
+    """Captions of which only the beginning is learnt."""
+    return [f"cut: {count(many, 'caption')} to the first {longest} tokens"] if many else []
+
+
 def _seen(schema: Schema, train: Pictures) -> str:
     shape = schema.shape
     rows, columns = shape.grid
@@ -82,7 +87,9 @@ def _seen(schema: Schema, train: Pictures) -> str:
 def _unit(schema: Schema, reason: str) -> str:
     what = {"bpe": "pieces of words (bpe)"}.get(schema.tokens.unit, schema.tokens.unit)
     why = f" (chosen: {reason})" if reason else ""
-    return f"unit: {what}, {len(schema.tokens) - 2:,} of them{why}"
+    # What ends a text, what is unknown, and a newline, which no caption has.
+    without = 2 if schema.tokens.unit == "bpe" else 3
+    return f"unit: {what}, {len(schema.tokens) - without:,} of them{why}"
 
 
 def _unknown(parts: Mapping[str, Encoded]) -> list[str]:

@@ -84,7 +84,7 @@ class Listing(Reading):
         """A line of pictures in folders beside files of captions that none of these names."""
         named = {os.path.abspath(clip.path) for clip in clips}
         rest = [path for path in self.beside if os.path.abspath(path) not in named]
-        return [f"not read: {PICTURES.count(len(rest))} that nothing names, as {rest[0]}"] if rest else []
+        return [f"not read: {PICTURES.count(len(rest))} without a caption, as {rest[0]}"] if rest else []
 
     def cells(self, source: Any) -> Cells:
         """A file of captions as text."""
@@ -122,7 +122,12 @@ class Listing(Reading):
             check_some(self.medium, folder, files_in(folder))
         self.beside = [path for folder in folders for path in self._pictures(folder)]
         around = [*folders, *dict.fromkeys(path.parent for path in pictures)]
-        self.first = Places(self.medium, around, [*self.beside, *pictures])
+        places = Places(self.medium, around, [*self.beside, *pictures])
+        # What lies beside a table is not meant where folders are named.
+        if folders:
+            self.only = places
+        else:
+            self.first = places
 
     def _pictures(self, folder: Path) -> list[Path]:
         return self.medium.among(files_in(folder))
@@ -158,6 +163,12 @@ class Listing(Reading):
             else:
                 place = f"{name} ({cells.place(line)})"
                 self.problems.add("unwritten", place, "the source has no caption of it")
+        taken = {clip.name for part, clips in found.parts.items() if part != "train" for clip in clips}
+        if not picked and any(picture_name(row[0]) in taken for row in cells.rows):
+            raise DataError(
+                "expected names that no other part has, got those of another list. Name each in one.",
+                file=cells.name,
+            )
         if not picked:
             raise DataError(
                 f"expected names of the source's pictures, such as {train[0].name if train else 'none'}, got "

@@ -69,6 +69,10 @@ class Captioner(AttentiveDecoder):
         self.known = Linear(shape.channels, len(schema.tokens))
         self.bridge = Linear(shape.channels, 2 * shape.hidden)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies, which open the backbone anew."""
+        return {**self.__dict__, "_network": None}
+
     @torch.no_grad()
     def start_from(self, counts: Tensor, captions: int) -> None:
         """Let a fresh model hold each token as likely as it is frequent: counts (V,), in so many captions."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recurra.data.images import is_image, read_image
+from recurra.errors import DataError
 from recurra.report import methods, run
 from recurra.report.numbers import count, number
 from recurra.report.page import Page
@@ -18,14 +20,20 @@ from recurra.tasks.caption.looking import looked
 from recurra.tasks.caption.metrics import NAMES
 
 if TYPE_CHECKING:
+    from recurra.data.frequency import Array
     from recurra.tasks.base import Evaluation
     from recurra.tasks.caption.config import CaptionConfig
     from recurra.tasks.caption.data import CaptionData
     from recurra.tasks.caption.evaluate import Detail
+    from recurra.tasks.caption.pictures import Pictures
     from recurra.tasks.caption.schema import Schema
 
 # Captions of the time in training that are shown; pictures of each kind.
 SAMPLES, SHOWN = 5, 4
+# Pixels of a side of those that are opened again, as the model reads features of them.
+SIDE = 128
+# Metrics that stand beside the gain; the others have a table of their own.
+FIRST = ("cider", "bleu4", "bleu1", "rouge")
 
 
 def write(
@@ -50,7 +58,7 @@ def write(
 
 
 def _scores(page: Page, detail: Detail) -> None:
-    columns = [methods.Column(name, NAMES[name], partial(_told, name), np.nanmax) for name in NAMES]
+    columns = [methods.Column(name, NAMES[name], partial(_told, name), np.nanmax) for name in FIRST]
     which = "test" if detail.part == "test" else "validation"
     captions = sum(map(len, detail.judged.pictures.captions))
     methods.table(
@@ -61,6 +69,9 @@ def _scores(page: Page, detail: Detail) -> None:
         f"{count(len(detail.judged), 'picture')} of the {which} part with {count(captions, 'caption')}; "
         "below each score its 95 % interval, by a bootstrap over the pictures.",
     )
+    rest = [name for name in NAMES if name not in FIRST]
+    rows = [(one.name, *(_told(name, one.metrics[name]) for name in rest)) for one in detail.methods]
+    page.table(("Method", *(NAMES[name] for name in rest)), rows, ours={0})
     page.text(
         "Higher is better. BLEU-n is the share of runs of one to n words that stand in one of a picture's "
         "captions, too; CIDEr-D weighs such runs by how much they tell of this picture rather than of any, "
@@ -78,8 +89,8 @@ def _pictures(page: Page, schema: Schema, detail: Detail, seed: int) -> None:
     )
     page.section("Pictures and captions")
     page.text(
-        "Below each caption that the model wrote stands what people wrote. Beside a picture, each word with "
-        "what the model looked at when it wrote it, the rest in the dark."
+        "Beside a picture stands each word that the model wrote, with what it looked at bright and the rest "
+        "in the dark; where it looked at everything alike, all is bright. Below stands what people wrote."
     )
     chosen = (
         ("By chance", rest[:SHOWN]),
@@ -98,13 +109,26 @@ def _one(page: Page, schema: Schema, detail: Detail, n: int) -> None:
     pictures, text = detail.judged.pictures, detail.methods[0].texts[n]
     score = f"{NAMES[METRIC]} {told(float(detail.each[n]))}"
     people = " / ".join(pictures.captions[n])
-    seen = pictures.look(np.array([n]))[0]
-    if seen.dtype != np.uint8:
+    seen = _shown(pictures, n)
+    if seen is None:
         page.table((pictures.names[n], score), [("Model", text), ("People", people)], words=True)
         return
     words, weights = by_words(schema, detail.hypotheses[n])
-    caption = f"{pictures.names[n]}, {score}. Model: {text or '(nothing)'}. People: {people}"
+    caption = f"Model: {text or '(nothing)'}\nPeople: {people}\n{pictures.names[n]}, {score}"
     page.figure(looked(seen, words, weights.reshape(-1, *schema.shape.grid), caption))
+
+
+def _shown(pictures: Pictures, n: int) -> Array | None:
+    """Pixels of a picture, those of its file where features are read; None where there is none."""
+    seen: Array = pictures.look(np.array([n]))[0]
+    if seen.dtype == np.uint8:
+        return seen
+    if not is_image(pictures.paths[n]):
+        return None
+    try:
+        return read_image(pictures.paths[n], SIDE).pixels
+    except DataError:  # it may have been taken away since
+        return None
 
 
 def _samples(page: Page, data: CaptionData, records: Sequence[Record]) -> None:

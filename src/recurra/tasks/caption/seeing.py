@@ -18,7 +18,7 @@ import numpy as np
 from recurra.data.frequency import Array
 from recurra.data.images import decode_image, read_image, read_size
 from recurra.data.media.problems import Problems
-from recurra.errors import DataError
+from recurra.errors import ConfigError, DataError
 from recurra.tasks.caption.backbone import Network, read_backbone
 from recurra.tasks.caption.pictures import Pictures
 from recurra.tasks.caption.schema import Backbone, Schema
@@ -67,7 +67,7 @@ class Eyes:
     def open(self, picture: Any) -> Array:
         """What is seen of a file, by its path or its bytes, or of what is seen already. Raises DataError."""
         if isinstance(picture, np.ndarray):
-            return picture
+            return self._checked(picture)
         if isinstance(picture, bytes):
             return self.look(picture, "the picture")[0]
         path = Path(picture)
@@ -80,6 +80,18 @@ class Eyes:
                 f"expected a file that can be read, got {error.strerror}. Check it.", file=path.name
             ) from error
         return self.look(raw, path.name)[0]
+
+    def _checked(self, seen: Array) -> Array:
+        """Pixels, or features, as the model takes them. Raises DataError."""
+        if self.side and (seen.shape != self.shape or seen.dtype != np.uint8):
+            wanted = f"pixels {self.shape} uint8"
+        elif not self.side and seen.shape not in (self.shape, self.features):
+            wanted = f"features {self.shape} or {self.features}"
+        elif not self.side and (seen.dtype.kind not in "fiu" or not np.isfinite(seen).all()):
+            wanted = "features that are finite numbers"
+        else:
+            return seen if self.side else seen.astype(np.float32).reshape(self.shape)
+        raise DataError(f"expected {wanted}, got {seen.shape} {seen.dtype}. Give others.")
 
     def look(self, raw: bytes, name: str) -> tuple[Array, tuple[int, int]]:
         """What is seen of a file that holds these bytes, and its width and height. Raises DataError."""
@@ -115,6 +127,13 @@ def eyes_for(config: CaptionConfig, pictures: Sequence[Captioned], captions: Seq
         network = read_backbone(config.backbone)
         return Eyes(network.record.side, network, network.grid)
     given = [one.path for one in pictures if one.path.suffix.lower() == FEATURES]
+    if given and len(given) < len(pictures):
+        raise DataError(
+            f"expected pictures, or features of all of them, got features of {len(given):,} among "
+            f"{len(pictures):,}. Give one kind."
+        )
+    if given and config.side is not None:
+        raise ConfigError("expected no side where features are read, got one. Leave out side.")
     if given:
         return Eyes(0, None, _first_shape(given))
     if config.side is not None:
@@ -174,10 +193,11 @@ def _features(raw: bytes, name: str) -> Array:
             f"{dtype} {shape}. Save others.",
             file=name,
         )
-    if not found.size or not np.isfinite(found).all():
-        what = "none" if not found.size else "some that are not"
+    with np.errstate(over="ignore"):
+        features: Array = found.astype(np.float32)
+    if not features.size or not np.isfinite(features).all():
+        what = "some that are not" if features.size else "none"
         raise DataError(f"expected finite features, got {what}. Save it again.", file=name)
-    features: Array = found.astype(np.float32)
     return features.reshape((1,) * (3 - found.ndim) + found.shape)
 
 
@@ -246,6 +266,7 @@ def _part(
         else:
             good.append(one)
     return Pictures(
+        [one.path for one in good],
         [one.name for one in good],
         [one.place or one.name for one in good],
         [one.captions for one in good],

@@ -23,12 +23,12 @@ LEAST_PASSES, MOST_PASSES, DECODING = 25.0, 100.0, 0.4
 DROPOUT = 0.4
 # Captions of a picture that are learnt from in one pass; of more, others in each.
 CAPTIONS = 2
-# Pictures of a batch, and batches of a pass at least, where there are enough pictures.
-ROWS, LEAST_BATCHES = 32, 50
+# Pictures of a batch at least and at most, and batches of a pass, where there are enough pictures.
+FEWEST_ROWS, ROWS, LEAST_BATCHES = 8, 32, 50
 # Operations of training for each weight and token or pixel; how many to count on in a second of the time
-# budget (2 cores of a small machine); products that take as long as what each picture costs besides; and the
-# share of the budget that is planned.
-OPERATIONS, SPEED, BESIDES, PLANNED = 6, 1.2e11, 18e6, 0.85
+# budget (2 cores of a small machine); products that take as long as what each picture, and each step, costs
+# besides; and the share of the budget that is planned.
+OPERATIONS, SPEED, BESIDES, STEP, PLANNED = 6, 1.2e11, 18e6, 2e8, 0.85
 
 
 class Shape(BaseModel):
@@ -71,12 +71,15 @@ def sizes(
     """
     read = tokens * min(1.0, CAPTIONS * pictures / max(1, captions))
     afforded = PLANNED * config.time_budget * SPEED / OPERATIONS
+    rows = int(np.clip(pictures // LEAST_BATCHES, FEWEST_ROWS, ROWS))
+    steps = -(-pictures // rows)
     found = None
     for side, widths in ((0, ()),) if features else _seen(config, largest):
         grid, channels = (features[:2], features[2]) if features else (_grid(side), widths[-1])
         hidden = config.hidden or _hidden(config, vocabulary, channels, tokens, afforded / read)
         seen = products(side, widths) + BESIDES if widths else 0.0
-        passes = afforded / (seen * pictures + weights(config, vocabulary, hidden, channels) * read)
+        told = weights(config, vocabulary, hidden, channels) * read
+        passes = afforded / (seen * pictures + told + STEP * steps)
         if found and passes < LEAST_PASSES:
             break
         found = Shape(
@@ -87,7 +90,7 @@ def sizes(
             channels=channels,
             embedding=min(hidden, WIDEST_EMBEDDING),
             hidden=hidden,
-            rows=int(np.clip(pictures // LEAST_BATCHES, 1, ROWS)),
+            rows=rows,
             captions=CAPTIONS,
             passes=min(passes, MOST_PASSES),
             dropout=DROPOUT if config.dropout is None else config.dropout,

@@ -10,7 +10,7 @@ from recurra.data.files import named_paths
 from recurra.data.media.listed import Clip, Names
 from recurra.data.media.places import is_there
 from recurra.data.media.problems import Problems
-from recurra.errors import ConfigError
+from recurra.errors import ConfigError, DataError
 from recurra.tasks.caption.listing import Listing
 from recurra.tasks.caption.medium import FEATURES, PICTURES, is_picture
 
@@ -52,6 +52,7 @@ def read_sources(config: CaptionConfig, source: Any, problems: Problems) -> Foun
     parts = {part: grouping.group(clips) for part, clips in found.parts.items()}
     if not parts["train"]:
         problems.settle(False)
+        raise DataError("expected pictures to learn from, got all of them kept back. Name fewer.")
     return Found(parts, [*remarks, *grouping.remarks()])
 
 
@@ -74,6 +75,8 @@ def _with(source: Any, captions: str | None) -> Any:
     """A source and the file of its captions."""
     if captions is None:
         return source
+    if is_picture(Path(captions)):
+        raise ConfigError(f"expected a file of captions, got the picture {captions}. Name their file.")
     paths = named_paths(source)
     other = next((path for path in paths or [] if path.is_file() and not is_picture(path)), None)
     if paths is None or other is not None:
@@ -105,7 +108,7 @@ class _Grouping:
         for path, same in groups.items():
             place = same[0].place or same[0].name
             if not is_there(path):
-                self.problems.add("missing", place)
+                self.problems.add("missing", place, f"nothing at {path}")
                 continue
             captions = self._captions(same)
             if captions or self.alone:

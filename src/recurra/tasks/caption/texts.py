@@ -34,7 +34,7 @@ def choose_unit(config: CaptionConfig, captions: Sequence[str]) -> tuple[Unit, s
     letters = sum(map(len, captions))
     if sum(len(UNSPACED.findall(text)) for text in captions) > MOSTLY * letters:
         return "characters", "no spaces between words"
-    return "words", "captions say few things, each in many ways"
+    return "words", ""
 
 
 def tell_sides(captions: Sequence[str]) -> bool:
@@ -57,6 +57,8 @@ def fit_texts(texts: Sequence[str], unit: Unit, most: int | None) -> Tokens:
         return fit_tokens((f" {text}\n" for text in texts), "bpe", most or PIECES)
     counts = Counter(one for text in texts for one in (text.split() if unit == "words" else text))
     least = 1 if unit == "characters" else OFTEN if len(texts) >= MANY else SELDOM
+    if max(counts.values(), default=0) < least:
+        least = 1
     usual = sorted((one for one in counts if counts[one] >= least), key=lambda one: (-counts[one], one))
     usual = [one for one in usual if one != NEWLINE][: (most or MOST_WORDS) - 1]
     return Tokens(unit=unit, tokens=(*FIRST, *usual, NEWLINE))

@@ -186,4 +186,6 @@ def _use(page: Page, data: TranslateData) -> None:
     a, b = data.schema.names
     page.code(f"recurra evaluate {page.bundle} later.{a} later.{b}")
     page.text("From Python:")
-    page.code(f'import recurra\n\nbundle = recurra.load("{page.bundle}")\nprint(bundle.translate("…").text)')
+    page.code(
+        f'import recurra\n\nbundle = recurra.load("{page.bundle}")\nprint(bundle.translate(["…"])[0][0].text)'
+    )
