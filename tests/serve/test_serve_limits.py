@@ -18,6 +18,7 @@ from websockets.exceptions import InvalidStatus
 from recurra.errors import ConfigError
 from recurra.serve.command import named
 from recurra.serve.limits import Room
+from recurra.serve.server import run
 from recurra.serve.settings import Settings
 
 Start = Callable[..., Server]
@@ -251,6 +252,12 @@ def test_options_that_cannot_be() -> None:
         Settings(streams=0)
     with pytest.raises(ConfigError, match=r"expected a port from 0 to 65535, got 70000"):
         Settings(port=70_000)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=rf"port {port} of 127\.0\.0\.1 \(Address already in use\)"):
+            run(Settings(port=port), {})
     with pytest.raises(ConfigError, match=r"expected a certificate and its key, got one"):
         Settings(certificate=Path("a"))
     with pytest.raises(ConfigError, match=r"expected one place for states, got Redis and a folder"):

@@ -39,6 +39,7 @@ BACKLOG = 4096  # that wait to be accepted
 
 def run(settings: Settings, folders: Mapping[str, Path]) -> None:
     """Serve until a signal comes. Raises BundleError, ConfigError."""
+    _check_place(settings)
     found = {
         name: versions.load(folder, None, settings.streams, settings.idle) for name, folder in folders.items()
     }
@@ -49,6 +50,20 @@ def run(settings: Settings, folders: Mapping[str, Path]) -> None:
     gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
     _raise_file_limit(settings.streams + BESIDE)
     Server(config_of(hub), hub).run()
+
+
+def _check_place(settings: Settings) -> None:
+    """Raises ConfigError where nothing can listen there."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((settings.host, settings.port))
+        except OSError as error:
+            raise ConfigError(
+                f"expected a place to listen at, got port {settings.port} of {settings.host} "
+                f"({error.strerror}). Name another with --port, or 0 for any that is free."
+            ) from error
 
 
 def store_of(settings: Settings) -> Store:
