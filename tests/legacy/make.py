@@ -20,12 +20,15 @@ import polars as pl
 import recurra
 from recurra.bundle import FORMAT
 from recurra.tasks import base
+from recurra.tasks.caption import shape as seen
 from recurra.tasks.classify import shape
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parent.parent / "examples" / "data"
 # A smaller table of n-grams than runs have, so that the file stays small.
 shape.FEWEST_PLACES = shape.MOST_PLACES = 2**12
+# And fewer channels for pictures.
+seen.SEEN = ((32, 8),)
 
 
 def counting(folder: Path) -> tuple[Path, str | base.Task, dict[str, Any]]:

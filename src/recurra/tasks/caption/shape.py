@@ -17,9 +17,9 @@ STAGES, BLOCKS = 3, 2
 # Units of the recurrent layers, from the smallest, and tokens of captions for each.
 WIDTHS, TOKENS_PER_UNIT = (64, 96, 128, 192, 256, 320, 384, 512), 1_000
 WIDEST_EMBEDDING = 256
-# Passes over the pictures that a larger network must leave time for, and at most; and the share of the time
-# that the decoder may take.
-LEAST_PASSES, MOST_PASSES, DECODING = 25.0, 100.0, 0.4
+# Passes over the pictures that a larger network must leave time for, and at most, but of few pictures as many
+# as make ENOUGH steps; and the share of the time that the decoder may take.
+LEAST_PASSES, MOST_PASSES, ENOUGH, DECODING = 25.0, 100.0, 3_000, 0.4
 DROPOUT = 0.4
 # Captions of a picture that are learnt from in one pass; of more, others in each.
 CAPTIONS = 2
@@ -92,7 +92,7 @@ def sizes(
             hidden=hidden,
             rows=rows,
             captions=CAPTIONS,
-            passes=min(passes, MOST_PASSES),
+            passes=min(passes, max(MOST_PASSES, ENOUGH / steps)),
             dropout=DROPOUT if config.dropout is None else config.dropout,
         )
     assert found is not None
