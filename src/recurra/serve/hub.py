@@ -171,11 +171,9 @@ class Hub:
             self.lag = max(lag, self.lag / 2)
             self._overloaded = no > 0 and (lag > LATE or bool(self.behind))
             late = late + 1 if self._overloaded else min(late + (late < 0), 0)
-            # Where more is refused than answered it is no stall that passes, and every moment more comes.
-            far = no > yes
-            if late >= (1 if far else TIMES_LATE):
+            if late >= TIMES_LATE:
                 late = -TIMES_LATE  # it takes a moment until that is felt
-                self._shed(no / (no + yes) / (1 if far else 2))
+                self._shed(no / (no + yes) / 2)
             self.behind.clear()
             seen = counted
 

@@ -90,7 +90,7 @@ class Captioner(AttentiveDecoder):
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Readouts (B, T + 1, E) of captions with an end each, and attention (B, T + 1, R)."""
         memory, state = self.look(batch.seen)
-        return self.write(batch.target, batch.lengths, *self._told(memory, state, batch.of))
+        return self.write(batch.target, batch.lengths, *self.of_captions(memory, state, batch.of))
 
     def look(self, seen: Tensor) -> tuple[Memory, list[Any]]:
         """What is attended to, and the first states of the decoder's layers, of pictures or features."""
@@ -118,7 +118,7 @@ class Captioner(AttentiveDecoder):
             self._network = Network(self.backbone.numpy().tobytes(), "the bundle's backbone", self._record)
         return torch.from_numpy(np.stack([self._network.features(one) for one in seen.numpy()]))
 
-    def _told(self, memory: Memory, state: list[Any], of: Tensor) -> tuple[Memory, list[Any]]:
+    def of_captions(self, memory: Memory, state: list[Any], of: Tensor) -> tuple[Memory, list[Any]]:
         """The same for each caption."""
         wide = Memory(*(one.index_select(0, of) for one in memory))
         if self.several:
@@ -128,7 +128,9 @@ class Captioner(AttentiveDecoder):
     def loss(self, batch: Batch) -> Tensor:
         """Mean nats of each token and end, smoothed, with what the regularisers add."""
         values = self.features(batch.seen)
-        read, weight = self.write(batch.target, batch.lengths, *self._told(*self._looked(values), batch.of))
+        read, weight = self.write(
+            batch.target, batch.lengths, *self.of_captions(*self._looked(values), batch.of)
+        )
         many = batch.lengths + 1
         nats = self.nats(read, batch.target, batch.lengths, self.smoothing) / many.sum()
         return nats + EVEN * self._uneven(weight, many) + KNOWN * self._unknown(values.mean(1), batch)
