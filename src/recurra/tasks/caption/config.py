@@ -91,7 +91,7 @@ class CaptionConfig(TaskConfig):
         5, ge=1, description="Captions that are followed side by side; 1 follows the best alone."
     )
     length_penalty: float = Field(
-        1.0, ge=0, description="Above 0: longer captions, as (5 + length)^X / 6^X divides their scores."
+        0.5, ge=0, description="Above 0: longer captions, as (5 + length)^X / 6^X divides their scores."
     )
 
     @model_validator(mode="after")
