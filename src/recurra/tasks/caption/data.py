@@ -17,10 +17,11 @@ from recurra.tasks.caption import found as told
 from recurra.tasks.caption.columns import Columns
 from recurra.tasks.caption.config import MOST, SHARE
 from recurra.tasks.caption.encoded import Encoded, encode, written
+from recurra.tasks.caption.eyes import Eyes, eyes_for, eyes_of
 from recurra.tasks.caption.medium import PICTURES
 from recurra.tasks.caption.pictures import Pictures
 from recurra.tasks.caption.schema import Schema
-from recurra.tasks.caption.seeing import Eyes, eyes_for, eyes_of, see
+from recurra.tasks.caption.seeing import see
 from recurra.tasks.caption.shape import sizes
 from recurra.tasks.caption.sources import read_like, read_sources
 from recurra.tasks.caption.texts import choose_unit, fit_texts, normal, tell_sides

@@ -15,9 +15,9 @@ from recurra.decode.beam import Beam
 from recurra.errors import DataError
 from recurra.tasks.base import Caption, Kind
 from recurra.tasks.caption.captioning import captions
+from recurra.tasks.caption.eyes import eyes_of
 from recurra.tasks.caption.model import Captioner
 from recurra.tasks.caption.schema import Schema
-from recurra.tasks.caption.seeing import eyes_of
 
 Pool = Mapping[str, Tensor]
 

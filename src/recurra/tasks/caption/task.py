@@ -21,9 +21,9 @@ from recurra.tasks.caption.config import CaptionConfig
 from recurra.tasks.caption.data import CaptionData, read_later, read_pictures
 from recurra.tasks.caption.encoded import Encoded
 from recurra.tasks.caption.evaluate import evaluate, judged
+from recurra.tasks.caption.eyes import eyes_of
 from recurra.tasks.caption.model import Batch, Captioner
 from recurra.tasks.caption.schema import Schema as CaptionSchema
-from recurra.tasks.caption.seeing import eyes_of
 from recurra.tasks.caption.streaming import CaptionSteps
 
 if TYPE_CHECKING:
