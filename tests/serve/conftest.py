@@ -94,7 +94,7 @@ def task_bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bundle]:
         task: recurra.fit(task, str(file), out=folder / task, time_budget=2, **more)
         for task, (file, more) in options.items()
     }
-    heard = fit_tones(folder / "transcribe", **PLAIN)
+    heard = fit_tones(folder / "transcribe", steps=80, **PLAIN)
     return found | {"transcribe": heard, "caption": shapes_bundle(folder / "caption")}
 
 

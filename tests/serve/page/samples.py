@@ -96,5 +96,5 @@ def fit_all(folder: Path) -> dict[str, Path]:
         file = folder / f"{name}.{ending}"
         file.write_text(text, encoding="utf-8")
         recurra.fit(task, file, out=folder / name, time_budget=3, quiet=True, **options)
-    fit_tones(folder / "tones", **PLAIN)
+    fit_tones(folder / "tones", steps=120, **PLAIN)
     return {name: folder / name for name in (*given, "tones")}

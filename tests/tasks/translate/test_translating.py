@@ -73,7 +73,10 @@ def test_the_best_ones_come_with_their_scores(bundle: Bundle, tmp_path: Path, ca
     assert [row[0] for row in rows] == ["0"] * 3 + ["1"] * 3
     scores = [float(row[2]) for row in rows]
     assert scores[:3] == sorted(scores[:3], reverse=True)
-    assert len({row[1] for row in rows[:3]}) == 3
+    # Two may look alike: one that has learnt little writes parts of characters.
+    [found, _] = bundle.translate(["ein hund", "eine katze"], beam=4, best=3, most=6)
+    assert [one.score for one in found] == pytest.approx(scores[:3], abs=1e-3)
+    assert len({one.score for one in found}) == 3
 
 
 def test_predictions_are_a_table(bundle: Bundle, tmp_path: Path, capsys: Any) -> None:
