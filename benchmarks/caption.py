@@ -18,7 +18,7 @@ import torch
 
 import recurra
 from datasets import ROOT
-from results import keep, load, machine, table, write_section
+from results import fitted, keep, load, machine, table, write_section
 
 RESULTS = Path(__file__).with_suffix(".json")
 PICTURES = ROOT / "captioning" / "flickr8k_128"
@@ -60,17 +60,7 @@ def fit(name: str) -> dict[str, Any]:
         out=_folder(name),
         overwrite=True,
     )
-    log = [json.loads(line) for line in (bundle.path / "log.jsonl").read_text().splitlines()]
-    return {
-        "seconds": round(time.monotonic() - started),
-        "threads": torch.get_num_threads(),
-        "steps": max(line["step"] for line in log),
-        "shape": bundle.schema.shape.model_dump(mode="json"),
-        "parameters": bundle.record["parameters"],
-        "scores": {score["method"]: score["metrics"] for score in bundle.record["scores"]},
-        "words": [word for word in bundle.record["words"] if "|" in word],
-        "signature": bundle.record["signature"],
-    }
+    return fitted(bundle, started) | {"words": [word for word in bundle.record["words"] if "|" in word]}
 
 
 def speed() -> dict[str, Any]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import platform
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from recurra.bundle import Bundle
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "results.md"
 HEAD = "# Results\n\nEvery figure here is written by the script that its section names.\n"
@@ -32,6 +35,20 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table, numbers to the right."""
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def fitted(bundle: Bundle, started: float) -> dict[str, Any]:
+    """What is kept of a fit: how long it took since `started` (time.monotonic), its size and its scores."""
+    log = [json.loads(line) for line in (bundle.path / "log.jsonl").read_text().splitlines()]
+    return {
+        "seconds": round(time.monotonic() - started),
+        "threads": torch.get_num_threads(),
+        "steps": max(line["step"] for line in log),
+        "shape": bundle.schema.shape.model_dump(mode="json"),
+        "parameters": bundle.record["parameters"],
+        "scores": {score["method"]: score["metrics"] for score in bundle.record["scores"]},
+        "signature": bundle.record["signature"],
+    }
 
 
 def keep(path: Path, key: str, found: dict[str, Any]) -> dict[str, dict[str, Any]]:

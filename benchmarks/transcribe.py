@@ -25,7 +25,7 @@ from recurra.bundle import Bundle
 from recurra.data.audio import read_audio
 from recurra.decode.ctc import Beam
 from recurra.tasks.transcribe.streaming import TranscribeSteps
-from results import keep, load, machine, table, write_section
+from results import fitted, keep, load, machine, table, write_section
 
 RESULTS = Path(__file__).with_suffix(".json")
 SPEECH = ROOT / "speech"
@@ -103,16 +103,7 @@ def fit(data: str, budget: str, live: bool, out: str, speaker: str | None = None
         out=FOLDER / out,
         overwrite=True,
     )
-    log = [json.loads(line) for line in (bundle.path / "log.jsonl").read_text().splitlines()]
-    return {
-        "seconds": round(time.monotonic() - started),
-        "threads": torch.get_num_threads(),
-        "steps": max(line["step"] for line in log),
-        "shape": bundle.schema.shape.model_dump(mode="json"),
-        "parameters": bundle.record["parameters"],
-        "scores": {score["method"]: score["metrics"] for score in bundle.record["scores"]},
-        "signature": bundle.record["signature"],
-    }
+    return fitted(bundle, started)
 
 
 def apart() -> dict[str, Any]:

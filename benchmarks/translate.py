@@ -15,12 +15,10 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import torch
-
 import recurra
 from datasets import ROOT
 from layers.timing import FULL
-from results import keep, load, machine, table, write_section
+from results import fitted, keep, load, machine, table, write_section
 from translators import LIMIT, SHAPES, learning, searching
 
 RESULTS = Path(__file__).with_suffix(".json")
@@ -61,17 +59,7 @@ def fit(name: str) -> dict[str, Any]:
     started = time.monotonic()
     out = FOLDER / name.replace(", ", "-").replace(" ", "-")
     bundle = recurra.fit("translate", source, out=out, overwrite=True, **options)
-    log = [json.loads(line) for line in (bundle.path / "log.jsonl").read_text().splitlines()]
-    return {
-        "seconds": round(time.monotonic() - started),
-        "threads": torch.get_num_threads(),
-        "steps": max(line["step"] for line in log),
-        "shape": bundle.schema.shape.model_dump(mode="json"),
-        "parameters": bundle.record["parameters"],
-        "scores": {score["method"]: score["metrics"] for score in bundle.record["scores"]},
-        "words": [word for word in bundle.record["words"] if "|" in word],
-        "signature": bundle.record["signature"],
-    }
+    return fitted(bundle, started) | {"words": [word for word in bundle.record["words"] if "|" in word]}
 
 
 def multi30k(a: str, b: str) -> list[str]:

@@ -43,6 +43,7 @@ from recurra.tasks.base import (
 if TYPE_CHECKING:
     import polars as pl
 
+    from recurra.decode.beam import Beam
     from recurra.export import ExportedBundle
 
 FORMAT = 1
@@ -147,15 +148,14 @@ class Bundle:
         """
         if not isinstance(self.task, Translates):
             raise self._cannot("translates", "`recurra fit translate` has written")
-        given: dict[str, Any] = {
-            "width": beam,
-            "length_penalty": length_penalty,
-            "coverage_penalty": coverage_penalty,
-            "most": most,
-            "best": best,
-        }
-        own = self.task.beam(self.config)
-        search = replace(own, **{name: value for name, value in given.items() if value is not None})
+        search = _searched(
+            self.task.beam(self.config),
+            width=beam,
+            length_penalty=length_penalty,
+            coverage_penalty=coverage_penalty,
+            most=most,
+            best=best,
+        )
         with torch.no_grad():
             return self.task.translate(self.model, self.schema, _several(texts), search, told)
 
@@ -189,9 +189,8 @@ class Bundle:
         """
         if not isinstance(self.task, Captions):
             raise self._cannot("captions pictures", "`recurra fit caption` has written")
-        given: dict[str, Any] = {"width": beam, "length_penalty": length_penalty, "most": most, "best": best}
         own = self.task.beam(self.config)
-        search = replace(own, **{name: value for name, value in given.items() if value is not None})
+        search = _searched(own, width=beam, length_penalty=length_penalty, most=most, best=best)
         with torch.no_grad():
             return self.task.caption(self.model, self.schema, _several(pictures), search)
 
@@ -226,6 +225,11 @@ class Bundle:
             f"expected a bundle of a task that {does}, got {self.path}, of the task {self.task.name!r}. "
             f"Name a bundle that {which}."
         )
+
+
+def _searched(own: Beam, **given: Any) -> Beam:
+    """The bundle's own search, with what is given otherwise. Raises ConfigError."""
+    return replace(own, **{name: value for name, value in given.items() if value is not None})
 
 
 def _several(given: Any) -> Sequence[Any]:

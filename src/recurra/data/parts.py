@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Sized
 from pathlib import Path
+
+from recurra.errors import DataError
 
 PARTS = ("train", "valid", "test")
 # What files and folders of a part are called: as a whole part of the name.
@@ -18,6 +20,17 @@ NAMES = {
     "test": "test",
     "testing": "test",
 }
+
+
+def check_parts(parts: Mapping[str, Sized], what: str, *, tested: bool, sources: str = "a source") -> None:
+    """Raises DataError where a part is empty, but for a test part that nobody wants. sources: of a part."""
+    if all(len(part) or (name == "test" and not tested) for name, part in parts.items()):
+        return
+    many = ", ".join(f"{len(parts[one]):,} to {one}" for one in PARTS)
+    raise DataError(
+        f"expected {what} to train, validate and test on, got too few: {many}. Give more, or {sources} for "
+        "each part."
+    )
 
 
 def named_parts(paths: Sequence[Path], folder: Path | None) -> dict[str, list[Path]] | None:

@@ -17,6 +17,8 @@ from recurra.report.page import Figure, Page
 Record = Mapping[str, Any]
 # Points that a curve of training losses is averaged into.
 CURVE_POINTS = 120
+# Times in training at which one example is shown.
+SAMPLES = 5
 
 
 def read_log(folder: str | Path) -> list[Record]:
@@ -37,6 +39,24 @@ def verdict(page: Page, words: Sequence[str]) -> None:
         kind = "good" if first.startswith("The model") else "bad"
     page.note(first, kind=kind)
     page.lines(rest)
+
+
+def samples(page: Page, records: Sequence[Record], what: str, of: str, head: str) -> None:
+    """Add a section of what the model made of one example while it was trained, if the log tells.
+
+    what: grew, as in "caption".  of: the example, in words.  head: of the column.
+    """
+    written = [record for record in records if record.get("sample")]
+    if not written:
+        return
+    steps = np.geomspace(1, len(written), min(SAMPLES, len(written))).round().astype(int)
+    page.section(f"How one {what} grew")
+    page.text(of)
+    rows = [
+        (f"{written[place]['step']:,}", number(written[place]["valid"]), written[place]["sample"])
+        for place in np.unique(steps) - 1
+    ]
+    page.table(("Step", "Validation loss", head), rows, words=True)
 
 
 def training(page: Page, records: Sequence[Record]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from recurra.data.media.drawn import drawn
 from recurra.data.media.problems import Problems
-from recurra.data.parts import PARTS
+from recurra.data.parts import PARTS, check_parts
 from recurra.errors import DataError
 from recurra.tasks.caption import found as told
 from recurra.tasks.caption.columns import Columns
@@ -65,7 +65,7 @@ def read_pictures(config: CaptionConfig, source: Any) -> CaptionData:
     left_out = problems.settle(config.skip)
     digest = _digest(given, eyes.backbone)
     parts, how = _split(config, given)
-    _check(config, parts)
+    check_parts(parts, "pictures", tested=config.test != 0)
     tokens = fit_texts([text for one in parts["train"].captions for text in one], unit, config.vocabulary)
     encoded = {name: encode(part, tokens) for name, part in parts.items()}
     encoded["train"], cut = encoded["train"].cut(LONGEST)
@@ -116,16 +116,6 @@ def _split(config: CaptionConfig, parts: Mapping[str, Pictures]) -> tuple[dict[s
     found |= {name: part for name, part in parts.items() if name != "train"}
     names = [name for name in shares if len(found[name])]
     return {name: found.get(name, train.take([])) for name in PARTS}, " and ".join(names)
-
-
-def _check(config: CaptionConfig, parts: Mapping[str, Pictures]) -> None:
-    for name, part in parts.items():
-        if not len(part) and not (name == "test" and config.test == 0):
-            many = ", ".join(f"{len(parts[one]):,} to {one}" for one in PARTS)
-            raise DataError(
-                f"expected pictures to train, validate and test on, got too few: {many}. "
-                "Give more, or a source for each part."
-            )
 
 
 def _digest(parts: Mapping[str, Pictures], backbone: bytes = b"") -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from recurra.data.images import is_image, read_image
 from recurra.errors import DataError
 from recurra.report import methods, run
-from recurra.report.numbers import count, number
+from recurra.report.numbers import count
 from recurra.report.page import Page
 from recurra.report.run import Record
 from recurra.tasks.caption.captioning import by_words
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from recurra.tasks.caption.pictures import Pictures
     from recurra.tasks.caption.schema import Schema
 
-# Captions of the time in training that are shown; pictures of each kind.
-SAMPLES, SHOWN = 5, 4
+# Pictures of each kind that are shown.
+SHOWN = 4
 # Pixels of a side of those that are opened again, as the model reads features of them.
 SIDE = 128
 # Metrics that stand beside the gain; the others have a table of their own.
@@ -133,18 +133,10 @@ def _shown(pictures: Pictures, n: int) -> Array | None:
 
 def _samples(page: Page, data: CaptionData, records: Sequence[Record]) -> None:
     """What the model said of one picture while it was trained."""
-    written = [record for record in records if record.get("sample")]
-    if not written or not len(data.valid):
-        return
-    pictures = data.valid.pictures
-    steps = np.geomspace(1, len(written), min(SAMPLES, len(written))).round().astype(int)
-    page.section("How one caption grew")
-    page.text(f"Of {pictures.names[0]}, of which people say “{pictures.captions[0][0]}”:")
-    rows = [
-        (f"{written[place]['step']:,}", number(written[place]["valid"]), written[place]["sample"])
-        for place in np.unique(steps) - 1
-    ]
-    page.table(("Step", "Validation loss", "Caption"), rows, words=True)
+    if len(data.valid):
+        pictures = data.valid.pictures
+        of = f"Of {pictures.names[0]}, of which people say “{pictures.captions[0][0]}”:"
+        run.samples(page, records, "caption", of, "Caption")
 
 
 def _use(page: Page) -> None:

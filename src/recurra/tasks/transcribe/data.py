@@ -12,7 +12,7 @@ import numpy as np
 
 from recurra.data.frequency import Array
 from recurra.data.media.problems import Problems
-from recurra.data.parts import PARTS
+from recurra.data.parts import PARTS, check_parts
 from recurra.data.tokens import FIRST, Tokens
 from recurra.errors import DataError
 from recurra.tasks.transcribe import found as told
@@ -71,7 +71,7 @@ def read_recordings(config: TranscribeConfig, source: Any) -> TranscribeData:
     tokens = fit_texts(spelt(parts["train"], ways), unit if ways is None else "words", config.vocabulary)
     encoded = {name: roomy(encode(part, tokens, ways), problems) for name, part in parts.items()}
     left_out = problems.settle(config.skip)
-    _check(config, encoded)
+    check_parts(encoded, "recordings", tested=config.test != 0)
     parts = {name: part.recordings for name, part in encoded.items()}
     remarks = [*sources.remarks, *left_out, *_remarks(parts, tokens if ways is None else None)]
     remarks += [*told.raised(heard), *told.clipped(heard)]
@@ -115,16 +115,6 @@ def read_later(schema: Schema, source: Any, alone: bool = False) -> TranscribeDa
     none = test.take(np.zeros(0, dtype=np.int64))
     lines = [told.recordings([part]), *remarks]
     return TranscribeData(schema, tuple(lines), _digest({"test": part}), none, none, test, tuple(remarks))
-
-
-def _check(config: TranscribeConfig, parts: Mapping[str, Encoded]) -> None:
-    for name, part in parts.items():
-        if not len(part) and not (name == "test" and config.test == 0):
-            many = ", ".join(f"{len(parts[one]):,} to {one}" for one in PARTS)
-            raise DataError(
-                f"expected recordings to train, validate and test on, got too few: {many}. "
-                "Give more, or a source for each part."
-            )
 
 
 def _remarks(parts: Mapping[str, Recordings], tokens: Tokens | None) -> list[str]:

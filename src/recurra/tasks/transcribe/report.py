@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recurra.report import figures, methods, run
-from recurra.report.numbers import count, number, percent
+from recurra.report.numbers import count, percent
 from recurra.report.page import SHADES, Page
 from recurra.report.run import Record
 from recurra.tasks.transcribe import confusions, examples, pictures
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from recurra.tasks.transcribe.data import TranscribeData
     from recurra.tasks.transcribe.evaluate import Detail
 
-# Of the time in training, transcripts that are shown; rows of the tables of confusions and of speakers; and
-# those of the first even where nothing was confused twice.
-SAMPLES, PAIRS, LOST, SPEAKERS, FEW = 5, 20, 12, 15, 8
+# Rows of the tables of confusions and of speakers; and those of the first even where nothing was confused
+# twice.
+PAIRS, LOST, SPEAKERS, FEW = 20, 12, 15, 8
 KINDS = ("substituted", "left_out", "put_in")
 COUNTED = {
     "words": "Words right is what is left of all words that were said without those taken for others, left "
@@ -176,18 +176,10 @@ def _groups(page: Page, detail: Detail, *, drawn: bool) -> None:
 
 def _samples(page: Page, data: TranscribeData, records: Sequence[Record]) -> None:
     """What was heard in one recording while the model was trained."""
-    written = [record for record in records if record.get("sample") is not None]
-    texts = data.valid.recordings.texts
-    if not any(record["sample"] for record in written) or not texts:
-        return
-    steps = np.geomspace(1, len(written), min(SAMPLES, len(written))).round().astype(int)
-    page.section("How one transcript grew")
-    page.text(f"Of {data.valid.recordings.names[0]}, in which is said “{texts[0]}”:")
-    rows = [
-        (f"{written[place]['step']:,}", number(written[place]["valid"]), written[place]["sample"])
-        for place in np.unique(steps) - 1
-    ]
-    page.table(("Step", "Validation loss", "Heard"), rows, words=True)
+    recordings = data.valid.recordings
+    if recordings.texts:
+        of = f"Of {recordings.names[0]}, in which is said “{recordings.texts[0]}”:"
+        run.samples(page, records, "transcript", of, "Heard")
 
 
 def _use(page: Page, data: TranscribeData, config: TranscribeConfig) -> None:

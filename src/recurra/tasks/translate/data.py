@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recurra.data.frequency import Array
-from recurra.data.parts import PARTS
+from recurra.data.parts import PARTS, check_parts
 from recurra.data.ragged import Ragged
 from recurra.data.textreader import LOST
 from recurra.data.tokens import Tokens, Unit
@@ -77,7 +77,7 @@ def read_pairs(config: TranslateConfig, source: Any) -> TranslateData:
     given = [name for name in PARTS if name in parts]
     digest = hashlib.sha256(b"".join(parts[name].sha256 for name in given)).hexdigest()
     parts = _split(config, parts)
-    _check(config, parts)
+    check_parts(parts, "pairs", tested=config.test != 0, sources="files")
     train = parts["train"]
     assert train.target is not None
     unit, reason = (config.unit, "") if config.unit else _choose_unit(train)
@@ -169,16 +169,6 @@ def _split(config: TranslateConfig, parts: dict[str, Pairs]) -> dict[str, Pairs]
     which = part_of[group]
     drawn = {name: train.take(np.flatnonzero(which == n)) for n, name in enumerate(PARTS)}
     return drawn | {name: pairs for name, pairs in parts.items() if name != "train"}
-
-
-def _check(config: TranslateConfig, parts: dict[str, Pairs]) -> None:
-    for name, pairs in parts.items():
-        if not len(pairs) and not (name == "test" and config.test == 0):
-            many = ", ".join(f"{len(parts[one]):,} to {one}" for one in PARTS)
-            raise DataError(
-                f"expected pairs to train, validate and test on, got too few: {many}. "
-                "Give more, or files for each part."
-            )
 
 
 def _choose_unit(train: Pairs) -> tuple[Unit, str]:

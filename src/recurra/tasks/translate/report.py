@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from recurra.tasks.translate.evaluate import Detail
     from recurra.tasks.translate.schema import Schema
 
-# Translations of the time in training that are shown; the best and worst ones; attention maps, and the
-# words of a source of which one is drawn.
-SAMPLES, EXTREMES, MAPS, MAPPED = 5, 5, 4, (4, 22)
+# The best and worst translations that are shown; attention maps, and the words of a source of which one is
+# drawn.
+EXTREMES, MAPS, MAPPED = 5, 4, (4, 22)
 # Groups of sources by length, and pairs of each at least.
 GROUPS, FEWEST = 5, 20
 
@@ -162,18 +162,10 @@ def _extremes(page: Page, detail: Detail) -> None:
 
 def _samples(page: Page, data: TranslateData, records: Sequence[Record]) -> None:
     """What the model made of one source while it was trained."""
-    written = [record for record in records if record.get("sample")]
-    if not written or not len(data.valid):
-        return
-    pairs = data.valid.pairs
-    steps = np.geomspace(1, len(written), min(SAMPLES, len(written))).round().astype(int)
-    page.section("How one translation grew")
-    page.text(f"Of “{pairs.source[0]}”, for which the reference has “{(pairs.target or [''])[0]}”:")
-    rows = [
-        (f"{written[place]['step']:,}", number(written[place]["valid"]), written[place]["sample"])
-        for place in np.unique(steps) - 1
-    ]
-    page.table(("Step", "Validation loss", "Translation"), rows, words=True)
+    if len(data.valid):
+        pairs = data.valid.pairs
+        of = f"Of “{pairs.source[0]}”, for which the reference has “{(pairs.target or [''])[0]}”:"
+        run.samples(page, records, "translation", of, "Translation")
 
 
 def _use(page: Page, data: TranslateData) -> None:
