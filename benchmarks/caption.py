@@ -28,6 +28,7 @@ INTRODUCTION = """## Captions
 One command, with no option but the files and the time: `python benchmarks/caption.py` ({machine}). The 6,000
 pictures of Flickr8k for training (a tenth of them for validation) at 128 pixels, judged on its 1,000 for
 development with five captions each. The network of pictures starts from nothing: no other pictures were seen.
+What took one core longer than its time did the work that is planned for two cores in that time.
 
 """
 # Time, and what is aimed at.
